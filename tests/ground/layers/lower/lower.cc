@@ -1,0 +1,3 @@
+#include "tests/ground/layers/upper/upper.h"
+
+static_assert(gyre::kFloor == 1);
