@@ -1,0 +1,46 @@
+// The interface of a preemption strategy: how a goroutine that has used up its slice is made to let go of its processor.
+//
+// The runtime's monitor decides when (a slice is over, the world must stop); the strategy knows how. A request is best
+// effort and may come late or twice: the runtime repeats it.
+#ifndef GYRE_PLUGINS_PREEMPTION_H_
+#define GYRE_PLUGINS_PREEMPTION_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "plugins/options.h"
+#include "plugins/proc_context.h"
+
+namespace gyre {
+
+enum class PreemptReason : uint8_t { kSliceOver, kPolicy, kStopTheWorld };
+
+// What the runtime does for a strategy.
+class PreemptionHost {
+ public:
+  virtual ~PreemptionHost() = default;
+
+  // Makes the goroutine on `proc` yield at its next runtime call or gyre::Checkpoint(). Any thread.
+  virtual void RaiseFlag(ProcId proc) = 0;
+};
+
+struct PreemptionTraits {
+  bool preempts = true;       // false: a request does nothing, and the monitor makes none
+  bool asynchronous = false;  // interrupts a loop that makes no call
+  Nanos default_quantum = 10'000'000;
+  Nanos finest_quantum = 0;
+};
+
+class PreemptionStrategy {
+ public:
+  virtual ~PreemptionStrategy() = default;
+  virtual absl::Status Start(PreemptionHost& host, const PluginOptions& options) = 0;
+  virtual void Stop() {}
+  virtual void Request(ProcId proc, PreemptReason why) = 0;  // any thread; idempotent; best effort
+  virtual Nanos Quantum() const = 0;                         // the slice of a goroutine whose policy gave none
+  virtual PreemptionTraits traits() const = 0;
+};
+
+}  // namespace gyre
+
+#endif  // GYRE_PLUGINS_PREEMPTION_H_

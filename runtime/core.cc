@@ -1,0 +1,194 @@
+// Start and stop.
+#include "runtime/core.h"
+
+#include <cxxabi.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/fault.h"
+#include "runtime/foreign.h"
+#include "runtime/go.h"
+#include "runtime/live_cores.h"
+#include "runtime/panic.h"
+#include "runtime/sanitizers.h"
+
+namespace gyre::internal {
+
+namespace {
+
+// How long a runtime that ends waits for goroutines that compute to reach the scheduler.
+constexpr Nanos kStopGrace = 1'000'000'000;
+
+int UsableCpus() {
+  // Sized for large machines: the default cpu_set_t ends at 1024.
+  constexpr int kCpus = 1 << 15;
+  cpu_set_t* set = CPU_ALLOC(kCpus);
+  const size_t size = CPU_ALLOC_SIZE(kCpus);
+  CPU_ZERO_S(size, set);
+  const int count = sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 1;
+  CPU_FREE(set);
+  return std::min(std::max(count, 1), Config::kMaxProcs);
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<Core>> Core::Create(const Config& config) {
+  std::shared_ptr<Core> core(new Core(config));
+  if (absl::Status status = core->Start(); !status.ok()) return status;
+  return core;
+}
+
+absl::Status Core::Start() {
+  if (config_.procs < 0 || config_.procs > Config::kMaxProcs) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("procs must be from 1 to ", Config::kMaxProcs, ", or 0 for as many as there are CPUs"));
+  }
+  for (const std::string& file : config_.plugins) {
+    if (absl::Status status = LoadPluginLibrary(file); !status.ok()) return status;
+  }
+  auto engine = MakeEngine(config_);
+  if (!engine.ok()) return engine.status();
+  engine_ = *std::move(engine);
+  proc_count_ = config_.procs != 0 ? config_.procs : UsableCpus();
+
+  auto policy = MakeScheduler(config_.scheduler);
+  if (!policy.ok()) return policy.status();
+  auto stacks = MakeStackAllocator(config_.stack);
+  if (!stacks.ok()) return stacks.status();
+  auto preemption = MakePreemption(config_.preemption);
+  if (!preemption.ok()) return preemption.status();
+  policy_ = std::move(policy->plugin);
+  stacks_ = std::move(stacks->plugin);
+  preemption_ = std::move(preemption->plugin);
+  if (absl::Status status = policy_->Start(Topology{proc_count_}, policy->options); !status.ok()) return status;
+  if (absl::Status status = stacks_->Start(proc_count_, stacks->options); !status.ok()) return status;
+  if (absl::Status status = preemption_->Start(*this, preemption->options); !status.ok()) return status;
+  policy_traits_ = policy_->traits();
+  stack_traits_ = stacks_->traits();
+  preemption_traits_ = preemption_->traits();
+
+  procs_ = std::make_unique<Processor[]>(proc_count_);
+  idle_set_ = std::vector<std::atomic<uint64_t>>((proc_count_ + 63) / 64);
+  watch_.resize(proc_count_);
+  ProcContext seeds;
+  seeds.state = engine_->Seed() | 1;
+  for (ProcId id = 0; id < proc_count_; ++id) {
+    procs_[id].context.id = id;
+    procs_[id].context.state = seeds.Random() | 1;
+    procs_[id].timers.Attach(this, id);
+  }
+  // Every processor but the first sleeps, and has no machine yet.
+  for (ProcId id = 1; id < proc_count_; ++id) {
+    idle_set_[id / 64].fetch_or(uint64_t{1} << (id % 64), std::memory_order_relaxed);
+  }
+  idle_word_.store(kOneIdle * (proc_count_ - 1), std::memory_order_relaxed);
+  coarse_now_.store(engine_->Now(), std::memory_order_relaxed);
+  InstallFaultHandler();
+  AddLiveCore(this);
+  live_ = true;
+  return absl::OkStatus();
+}
+
+Core::~Core() {
+  if (live_) RemoveLiveCore(this);
+}
+
+bool Core::RunMain(absl::FunctionRef<void()> main) {
+  ThreadState& thread = This();
+  G* const g_before = thread.g;
+  Machine* const m_before = thread.m;
+  Processor* const p_before = thread.p;
+  AlternateSignalStack signal_stack;
+  if (absl::Status status = engine_->StartMonitor([this] { return MonitorTick(); }); !status.ok()) {
+    Fatal(std::string(status.message()));
+  }
+  monitor_runs_.store(true, std::memory_order_relaxed);
+  Machine* m = NewMachine();
+  EnterMachine(m, &procs_[0]);
+  main_goroutine_ = MakeGoroutine(this, GoOptions{}, [main] { main(); });
+  main_goroutine_->creator_pc = nullptr;
+  internal::StartGoroutine(main_goroutine_);
+
+  NoPreemptEnter();
+  RunLoop(m);
+  NoPreemptExit();
+
+  machines_alive_.fetch_sub(1, std::memory_order_acq_rel);
+  const Nanos give_up = engine_->Now() + kStopGrace;
+  bool stopped;
+  for (int round = 0;
+       !(stopped = machines_alive_.load(std::memory_order_acquire) == 0) && engine_->Now() < give_up; ++round) {
+    WakeEverybody();
+    engine_->Relax(round);
+  }
+  engine_->StopMonitor();
+  monitor_runs_.store(false, std::memory_order_relaxed);
+  preemption_->Stop();
+  This().g = g_before;
+  This().m = m_before;
+  This().p = p_before;
+  return stopped;
+}
+
+Machine* Core::NewMachine() {
+  machines_alive_.fetch_add(1, std::memory_order_relaxed);
+  RawLockHolder hold(machines_lock_);
+  machines_.push_back(std::make_unique<Machine>(this));
+  return machines_.back().get();
+}
+
+void Core::EnterMachine(Machine* m, Processor* p) {
+  m->exceptions = reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals());
+  sanitizers::AdoptThreadStack(&m->system);
+  m->p = p;
+  p->m = m;
+  ThreadState& thread = This();
+  thread.g = &m->system;
+  thread.m = m;
+  thread.p = p;
+}
+
+void Core::MachineMain(Machine* m) {
+  AlternateSignalStack signal_stack;
+  EnterMachine(m, m->p);
+  NoPreemptEnter();
+  RunLoop(m);
+  NoPreemptExit();
+  ThreadState& thread = This();
+  thread.g = nullptr;
+  thread.m = nullptr;
+  thread.p = nullptr;
+  // Release: all that this machine did happened before the runtime is found to have stopped.
+  machines_alive_.fetch_sub(1, std::memory_order_acq_rel);
+}
+
+void Core::MainEnded() {
+  stopping_.store(true, std::memory_order_seq_cst);
+  for (ProcId id = 0; id < proc_count_; ++id) {
+    procs_[id].attention.fetch_or(kAttentionStop, std::memory_order_seq_cst);
+  }
+  WakeEverybody();
+}
+
+RuntimeStats Core::Stats() {
+  RuntimeStats stats;
+  for (ProcId id = 0; id < proc_count_; ++id) {
+    Processor& p = procs_[id];
+    stats.spawned += p.spawned.Get();
+    stats.exited += p.exited.Get();
+    stats.switches += p.dispatches.Get();
+    stats.parks += p.parks.Get();
+    stats.readies += p.readies.Get();
+  }
+  stats.spawned += static_cast<uint64_t>(injected_spawns_.load(std::memory_order_relaxed));
+  stats.wakeups = wakeups_.load(std::memory_order_relaxed);
+  stats.preemptions = preemptions_.load(std::memory_order_relaxed);
+  stats.policy = policy_->Stats();
+  stats.stacks = stacks_->Stats();
+  return stats;
+}
+
+}  // namespace gyre::internal

@@ -1,0 +1,179 @@
+// The heart of a runtime: its processors, machines and plug-ins, and the loop that brings goroutines and machines together.
+//
+// The files that implement it, each on one subject:
+//   schedule.cc   leaving a goroutine and choosing the next: park, yield, exit, the machine's loop
+//   idle.cc       searching for work, sleeping, waking: how no wake-up is lost
+//   spawn.cc      making and ending goroutines
+//   timer_heap.cc timers
+//   monitor.cc    Go's sysmon: slices, overdue timers
+//   deadlock.cc   nobody can ever run again
+//   core.cc       start and stop
+//
+// A Core is shared by the Runtime object and by its machines: it is freed when the last of them has let go, so a machine
+// whose goroutine never comes back to the scheduler does no harm to others when the Runtime ends.
+#ifndef GYRE_RUNTIME_CORE_H_
+#define GYRE_RUNTIME_CORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "plugins/config.h"
+#include "plugins/registry.h"
+#include "runtime/engine.h"
+#include "runtime/goroutine.h"
+#include "runtime/machine.h"
+#include "runtime/raw_lock.h"
+#include "runtime/stats.h"
+#include "runtime/thread_state.h"
+
+namespace gyre::internal {
+
+class Core final : public PreemptionHost, public std::enable_shared_from_this<Core> {
+ public:
+  static absl::StatusOr<std::shared_ptr<Core>> Create(const Config& config);
+  ~Core() override;
+
+  // ---- core.cc: start and stop ----
+  // Makes the calling thread a machine and runs `run(closure)` as the main goroutine. Returns when that has ended and all
+  // machines have stopped; false if some machine did not within the grace period (its goroutine does not yield).
+  bool RunMain(absl::FunctionRef<void()> main);
+  void MachineMain(Machine* m);  // the body of every other machine
+  // The main goroutine ends: the runtime with it, unless it ended by Goexit.
+  bool IsMain(const G* g) const { return g == main_goroutine_; }
+  void MainEnded();
+  void MainLeft() { main_goroutine_ = nullptr; }
+
+  // ---- schedule.cc ----
+  void SwitchOut(G* self);                     // self is waiting, or runnable and enqueued; returns when it runs again
+  void YieldFrom(G* self, EnqueueReason why);  // still running
+  [[noreturn]] void ExitGoroutine(G* self);
+
+  // ---- idle.cc ----
+  // After an Enqueue: acts on the policy's hint. Preemption is off.
+  void ActOn(WakeHint hint, Processor* here) {
+    if (hint.kind != WakeHint::kNone && (here == nullptr || proc_count_ > 1)) ActOnSlow(hint);
+  }
+  void WakeForTimer(ProcId proc);              // a timer became the earliest of `proc`, which may sleep
+  void WakeEverybody();                        // the runtime stops
+
+  // ---- spawn.cc ----
+  G* NewGoroutine(ProcContext& context, size_t stack_size, size_t closure_size, size_t closure_align);
+  void StartGoroutine(G* g);  // from any thread
+  // Makes `g` runnable from a thread that has no processor of this runtime.
+  void Inject(G* g);
+  int64_t LiveGoroutines() const;
+  // Calls `visit` for every goroutine that exists. The world may run on: what it reads is approximate.
+  void ForEachGoroutine(absl::FunctionRef<void(G*)> visit);
+
+  // ---- PreemptionHost ----
+  void RaiseFlag(ProcId proc) override;
+
+  // ---- deadlock.cc ----
+  // The calling machine is about to sleep without a deadline.
+  // Returns when to look again: kNever, unless only threads that are not gyre's stand between this and a deadlock.
+  Nanos CheckDeadlock();
+  bool IsAsleepForEver();
+  int OwnThreads() const { return machines_alive_.load(std::memory_order_relaxed) + (monitor_runs_ ? 1 : 0); }
+
+  Nanos Now() { return engine_->Now(); }
+  Nanos CoarseNow() const { return coarse_now_.load(std::memory_order_relaxed); }
+  const Config& config() const { return config_; }
+  Engine& engine() { return *engine_; }
+  SchedulerPolicy& policy() { return *policy_; }
+  const PolicyTraits& policy_traits() const { return policy_traits_; }
+  StackAllocator& stacks() { return *stacks_; }
+  PreemptionStrategy& preemption() { return *preemption_; }
+  int proc_count() const { return proc_count_; }
+  Processor& proc(ProcId id) { return procs_[id]; }
+  Processor& AnyProc() { return procs_[0]; }  // for timers of threads that have no processor
+  bool stopping() const { return stopping_.load(std::memory_order_acquire); }
+  RuntimeStats Stats();
+
+  // Goroutine ids, in batches for a processor. Process-wide: the first goroutine of the first runtime is 1.
+  static constexpr uint64_t kIdBatch = 16;
+  static uint64_t ReserveIds(uint64_t count);
+
+ private:
+  explicit Core(Config config) : config_(std::move(config)) {}
+  absl::Status Start();
+  Machine* NewMachine();
+  void EnterMachine(Machine* m, Processor* p);
+
+  // schedule.cc
+  G* Pick(Processor* p, PickMode mode) {
+    ++p->context.tick;
+    const Dispatch dispatch = policy_->PickNext(p->context, mode);
+    if (dispatch.task != nullptr && dispatch.slice != p->slice.load(std::memory_order_relaxed)) [[unlikely]] {
+      p->slice.store(dispatch.slice, std::memory_order_relaxed);
+    }
+    return static_cast<G*>(dispatch.task);
+  }
+  void RunLoop(Machine* m);
+  void AccountRun(Processor* p, G* left);
+
+  // idle.cc
+  G* FindWork(Machine* m);     // null: the runtime stops
+  G* Search(Machine* m);
+  G* Sleep(Machine* m);
+  int RunTimersOf(Processor& p, Nanos now);
+  void StopSpinning(Machine* m);
+  void ActOnSlow(WakeHint hint);
+  void WakeOneIdle();
+  bool ClaimIdle(ProcId id);
+  void Unpark(ProcId id);
+  ProcId FindIdle() const;
+
+  // monitor.cc
+  Nanos MonitorTick();
+
+  struct ProcWatch {
+    uint64_t dispatches = 0;
+    Nanos since = 0;
+  };
+
+  const Config config_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<SchedulerPolicy> policy_;
+  std::unique_ptr<StackAllocator> stacks_;
+  std::unique_ptr<PreemptionStrategy> preemption_;
+  PolicyTraits policy_traits_;
+  StackTraits stack_traits_;
+  PreemptionTraits preemption_traits_;
+  int proc_count_ = 0;
+  std::unique_ptr<Processor[]> procs_;
+
+  // Who sleeps and who searches, in one word: idle processors in the upper half, searching machines in the lower.
+  static constexpr uint64_t kOneIdle = uint64_t{1} << 32;
+  static constexpr uint64_t kOneSpinning = 1;
+  alignas(128) std::atomic<uint64_t> idle_word_{0};
+  std::vector<std::atomic<uint64_t>> idle_set_;  // a bit for each processor that sleeps
+
+  alignas(128) std::atomic<Nanos> coarse_now_{0};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> monitor_asleep_{false};
+  // The monitor's own.
+  std::vector<ProcWatch> watch_;
+  Nanos monitor_delay_ = 20'000;
+  int quiet_looks_ = 0;
+
+  std::atomic<bool> monitor_runs_{false};
+  std::atomic<int> machines_alive_{0};     // threads that have not left their loop
+  RawLock machines_lock_;
+  std::vector<std::unique_ptr<Machine>> machines_ ABSL_GUARDED_BY(machines_lock_);  // all that there were
+  std::atomic<int64_t> injected_spawns_{0};
+  std::atomic<uint64_t> wakeups_{0};       // of sleeping processors
+  std::atomic<uint64_t> preemptions_{0};
+  G* main_goroutine_ = nullptr;            // null once it has called Goexit
+  bool live_ = false;                      // in the list of live cores
+};
+
+}  // namespace gyre::internal
+
+#endif  // GYRE_RUNTIME_CORE_H_

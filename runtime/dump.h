@@ -1,0 +1,38 @@
+// What every goroutine does, as text: for panics, fatal errors and SIGQUIT. The format is Go's:
+//
+//   goroutine 7 [chan receive, 3 minutes]:
+//   frame()
+//   ...
+//   created by spawner in goroutine 1
+#ifndef GYRE_RUNTIME_DUMP_H_
+#define GYRE_RUNTIME_DUMP_H_
+
+#include <cstdint>
+#include <string>
+#include <typeinfo>
+
+namespace gyre::internal {
+
+struct G;
+
+// The calling goroutine first, then the others of its runtime; on a thread without one, those of all runtimes.
+// `frames`: where the calling goroutine is, or null for where it calls this.
+std::string DumpGoroutines(void* const* frames, int frame_count);
+
+// One goroutine that is parked, or the caller's frames.
+std::string DumpGoroutine(G* g, void* const* frames, int frame_count);
+
+// The return addresses of the calling stack, innermost first, leaving out `skip` of them. At most `max`.
+int CaptureFrames(void** frames, int max, int skip);
+
+std::string TypeName(const std::type_info& type);
+
+// "panic: <text>", a blank line, all goroutines, exit code 2.
+[[noreturn]] void FatalPanic(const std::string& text, void* const* frames, int frame_count);
+
+// Writes to stderr and exits with 2, running no destructor; standard output is flushed.
+[[noreturn]] void DieWith(const std::string& text);
+
+}  // namespace gyre::internal
+
+#endif  // GYRE_RUNTIME_DUMP_H_

@@ -1,0 +1,145 @@
+// The engine of real programs: a machine is a kernel thread that sleeps on a futex, time is the machine's.
+#include <pthread.h>
+#include <sched.h>
+#include <sys/random.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/core.h"
+#include "runtime/engine.h"
+#include "runtime/futex.h"
+
+namespace gyre::internal {
+
+namespace {
+
+constexpr size_t kMachineStack = 256 * 1024;  // the scheduler's loop, timers' callbacks and a policy's code need less
+
+// Starts a detached thread with all signals as the caller has them. 0 or an error number.
+int StartThread(void* (*body)(void*), void* argument) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, kMachineStack);
+  pthread_t thread;
+  const int error = pthread_create(&thread, &attributes, body, argument);
+  pthread_attr_destroy(&attributes);
+  return error;
+}
+
+class ThreadsEngine final : public Engine {
+ public:
+  explicit ThreadsEngine(uint64_t seed) : seed_(seed) {
+    if (seed_ == 0 && getrandom(&seed_, sizeof(seed_), 0) != sizeof(seed_)) seed_ = MonotonicClock();
+  }
+
+  Nanos Now() override { return MonotonicClock(); }
+  absl::Time WallNow() override { return absl::Now(); }
+  uint64_t Seed() override { return seed_; }
+
+  absl::Status StartMachine(Machine* m) override {
+    // The thread keeps the core alive.
+    auto* start = new Start{m, m->core->shared_from_this()};
+    const int error = StartThread(
+        [](void* argument) -> void* {
+          std::unique_ptr<Start> start(static_cast<Start*>(argument));
+          start->core->MachineMain(start->machine);
+          return nullptr;
+        },
+        start);
+    if (error != 0) {
+      delete start;
+      return absl::ResourceExhaustedError(absl::StrCat("gyre: cannot start a kernel thread for processor ",
+                                                       m->p->context.id, ": ", std::strerror(error),
+                                                       " (see ulimit -u and the container's limit of processes)"));
+    }
+    return absl::OkStatus();
+  }
+
+  bool ParkMachine(Machine* m, Nanos deadline) override {
+    // Acquire: what the waker did before is visible.
+    while (m->wake_word.exchange(0, std::memory_order_acquire) == 0) {
+      if (deadline != kNever && Now() >= deadline) return m->wake_word.exchange(0, std::memory_order_acquire) != 0;
+      FutexWait(m->wake_word, 0, deadline);
+    }
+    return true;
+  }
+
+  void UnparkMachine(Machine* m) override {
+    m->wake_word.store(1, std::memory_order_release);
+    FutexWake(m->wake_word, 1);
+  }
+
+  void Relax(int round) override {
+    constexpr int kPatience = 32;  // rounds until the other thread has probably lost its CPU to us
+    if (round >= kPatience) {
+      sched_yield();
+      return;
+    }
+    for (int i = 0; i < 20; ++i) __builtin_ia32_pause();
+  }
+
+  absl::Status StartMonitor(std::function<Nanos()> tick) override {
+    tick_ = std::move(tick);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, kMachineStack);
+    const int error = pthread_create(
+        &monitor_, &attributes,
+        [](void* self) -> void* {
+          static_cast<ThreadsEngine*>(self)->RunMonitor();
+          return nullptr;
+        },
+        this);
+    pthread_attr_destroy(&attributes);
+    if (error != 0) {
+      return absl::ResourceExhaustedError(absl::StrCat("gyre: cannot start the monitor's thread: ", std::strerror(error)));
+    }
+    return absl::OkStatus();
+  }
+
+  void WakeMonitor() override {
+    monitor_word_.store(kWoken, std::memory_order_release);
+    FutexWake(monitor_word_, 1);
+  }
+
+  void StopMonitor() override {
+    monitor_word_.store(kStopped, std::memory_order_release);
+    FutexWake(monitor_word_, 1);
+    pthread_join(monitor_, nullptr);
+  }
+
+ private:
+  struct Start {
+    Machine* machine;
+    std::shared_ptr<Core> core;
+  };
+
+  void RunMonitor() {
+    while (monitor_word_.load(std::memory_order_acquire) != kStopped) {
+      const Nanos next = tick_();
+      uint32_t expected = kWoken;
+      if (monitor_word_.compare_exchange_strong(expected, kWaiting, std::memory_order_acq_rel)) continue;
+      if (expected == kWaiting) FutexWait(monitor_word_, kWaiting, next);
+    }
+  }
+
+  static constexpr uint32_t kWaiting = 0, kWoken = 1, kStopped = 2;
+  uint64_t seed_;
+  std::function<Nanos()> tick_;
+  pthread_t monitor_;
+  std::atomic<uint32_t> monitor_word_{kWaiting};
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> MakeThreadsEngine(const Config& config) { return std::make_unique<ThreadsEngine>(config.seed); }
+
+absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const Config& config) {
+  if (config.engine == "threads") return MakeThreadsEngine(config);
+  return absl::InvalidArgumentError(absl::StrCat("unknown engine \"", config.engine, "\"; there are: threads"));
+}
+
+}  // namespace gyre::internal

@@ -1,0 +1,68 @@
+// The goroutine's control block, Go's G.
+//
+// It stands at the top of the goroutine's stack, with the closure below it and the first frame below that, so that a
+// goroutine is one piece of memory and a parked one touches one page.
+//
+// Invariants
+//  1. `context` is null exactly while the goroutine is on a CPU, that is, from the moment a machine decides to run it until
+//     the machine has left its stack. A goroutine may be enqueued before that (it yields; it was readied before it had
+//     finished parking): whoever picks it waits for `context`, and waits on a scheduler's stack only, so that two machines
+//     never wait for each other's goroutines.
+//  2. Its fields are written by the machine that runs it, or by whoever made it or took it off a wait queue.
+#ifndef GYRE_RUNTIME_GOROUTINE_H_
+#define GYRE_RUNTIME_GOROUTINE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "plugins/stack.h"
+#include "plugins/task.h"
+#include "runtime/state.h"
+#include "runtime/wait_reason.h"
+
+namespace gyre::internal {
+
+class Core;
+struct Machine;
+
+// What the C++ ABI keeps per thread about exceptions in flight (__cxa_eh_globals): it must travel with the goroutine.
+struct ExceptionGlobals {
+  void* caught_exceptions = nullptr;
+  unsigned int uncaught_exceptions = 0;
+};
+
+enum class GKind : uint8_t {
+  kGoroutine,
+  kSystem,   // a machine's own stack, Go's g0
+  kForeign,  // stands for a thread that is not ours
+};
+
+struct alignas(64) G : Task {
+  std::atomic<void*> context{nullptr};  // saved stack pointer, see invariant 1
+  std::atomic<GState> state{GState::kIdle};
+  GKind kind = GKind::kGoroutine;
+  std::atomic<WaitReason> wait_reason{WaitReason::kNone};
+  bool unwinding = false;            // Goexit is on its way
+  Machine* bound = nullptr;          // may run on this machine only
+  Core* core = nullptr;              // its runtime
+  ExceptionGlobals exceptions;       // while it is switched out
+
+  Stack stack;
+  void* closure = nullptr;
+  void (*run)(void* closure) = nullptr;
+
+  std::atomic<const void*> wait_object{nullptr};
+  Nanos wait_since = 0;              // coarse
+  const char* name = nullptr;
+  uint64_t creator_id = 0;
+  void* creator_pc = nullptr;
+  std::atomic<uint32_t> wake_word{0};  // kForeign: what its thread sleeps on
+
+  void* sanitizer_fiber = nullptr;   // TSan's handle of this stack
+  void* sanitizer_fake_stack = nullptr;
+};
+
+}  // namespace gyre::internal
+
+#endif  // GYRE_RUNTIME_GOROUTINE_H_

@@ -1,0 +1,225 @@
+// Searching for work, sleeping, and waking: Go's protocol, with the sleeping processor's bit in place of Go's idle lists.
+//
+// idle_word_ counts the sleeping processors and the searching ("spinning") machines. A processor that sleeps keeps its
+// machine; one that never ran has none yet, and the waker starts one.
+//
+// How no wake-up is lost
+//   The waker:   enqueues a task; fence; reads idle_word_. Somebody sleeps and nobody searches: it wakes one.
+//   The sleeper: sets its bit, and in one step counts itself as asleep and no longer searching; that step is a fence;
+//                then looks everywhere once more (PickNext(kExhaustive), its timers, its attention word); then sleeps.
+//   In the single order of the two fences one comes first. If the waker's, the sleeper's look finds the task. If the
+//   sleeper's, the waker's read finds the sleeper, or a machine that searches, for which the same argument holds when it
+//   stops. A machine that finds work while it searches wakes another to search on, since tasks may have come that nobody
+//   woke anyone for because of it.
+//
+// Who wakes whom
+//   A bit is cleared by exactly one party: a waker that has claimed the processor and will unpark it, or the sleeper
+//   itself. A sleeper that fails to clear its own bit has been claimed, and takes the unpark that is on its way.
+#include <bit>
+#include <string>
+#include <utility>
+
+#include "runtime/core.h"
+#include "runtime/panic.h"
+
+namespace gyre::internal {
+
+namespace {
+
+// The number of searching rounds before sleep. A round is about a microsecond: to sleep and be woken costs some 5 to 30 of
+// them on both sides.
+constexpr int kSearchRounds = 16;
+
+constexpr uint32_t IdleCount(uint64_t word) { return static_cast<uint32_t>(word >> 32); }
+constexpr uint32_t SpinningCount(uint64_t word) { return static_cast<uint32_t>(word); }
+
+inline void FullFence() {
+#if defined(__SANITIZE_THREAD__)
+  // TSan does not model fences; idle_word_ is then read by a read-modify-write, which it does.
+#else
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+}
+
+}  // namespace
+
+// ---- waking ----
+
+void Core::ActOnSlow(WakeHint hint) {
+  FullFence();
+#if defined(__SANITIZE_THREAD__)
+  const uint64_t word = idle_word_.fetch_add(0, std::memory_order_seq_cst);
+#else
+  const uint64_t word = idle_word_.load(std::memory_order_relaxed);
+#endif
+  switch (hint.kind) {
+    case WakeHint::kNone:
+      return;
+    case WakeHint::kAnyIdle:
+      if (IdleCount(word) != 0 && SpinningCount(word) == 0) [[unlikely]] WakeOneIdle();
+      return;
+    case WakeHint::kProc:
+      if (IdleCount(word) != 0 && ClaimIdle(hint.proc)) {
+        idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
+        Unpark(hint.proc);
+      }
+      return;
+    case WakeHint::kPreempt:
+      preemption_->Request(hint.proc, PreemptReason::kPolicy);
+      return;
+  }
+}
+
+ProcId Core::FindIdle() const {
+  for (size_t i = 0; i < idle_set_.size(); ++i) {
+    if (uint64_t bits = idle_set_[i].load(std::memory_order_relaxed); bits != 0) {
+      return static_cast<ProcId>(i * 64 + std::countr_zero(bits));
+    }
+  }
+  return kNoProc;
+}
+
+// Clears the bit of a sleeping processor; true for the one caller that did. It must then Unpark it, unless it is the sleeper.
+bool Core::ClaimIdle(ProcId id) {
+  const uint64_t bit = uint64_t{1} << (id % 64);
+  if ((idle_set_[id / 64].fetch_and(~bit, std::memory_order_acq_rel) & bit) == 0) return false;
+  idle_word_.fetch_sub(kOneIdle, std::memory_order_seq_cst);
+  return true;
+}
+
+// The claimed processor's machine goes on, counted as spinning by the caller.
+void Core::Unpark(ProcId id) {
+  Processor& p = procs_[id];
+  wakeups_.fetch_add(1, std::memory_order_relaxed);
+  if (monitor_asleep_.load(std::memory_order_relaxed)) engine_->WakeMonitor();
+  if (p.m != nullptr) {
+    engine_->UnparkMachine(p.m);
+    return;
+  }
+  Machine* m = NewMachine();
+  m->p = &p;
+  m->spinning = true;
+  p.m = m;
+  if (absl::Status status = engine_->StartMachine(m); !status.ok()) {
+    Fatal(std::string(status.message()));
+  }
+}
+
+[[gnu::cold]] void Core::WakeOneIdle() {
+  for (;;) {
+    // Become the waker: from "nobody searches" to "one does". Who fails here sees somebody who does.
+    uint64_t word = idle_word_.load(std::memory_order_seq_cst);
+    do {
+      if (IdleCount(word) == 0 || SpinningCount(word) != 0) return;
+    } while (!idle_word_.compare_exchange_weak(word, word + kOneSpinning, std::memory_order_seq_cst));
+    for (ProcId id; (id = FindIdle()) != kNoProc;) {
+      if (ClaimIdle(id)) return Unpark(id);
+    }
+    // All were claimed meanwhile, and are awake. But while we counted as searching another waker may have relied on us:
+    // look again.
+    idle_word_.fetch_sub(kOneSpinning, std::memory_order_seq_cst);
+  }
+}
+
+void Core::WakeForTimer(ProcId proc) {
+  // The heap has published its new earliest time (seq_cst); the sleeper sets its bit (seq_cst) before it reads that.
+  const uint64_t bit = uint64_t{1} << (proc % 64);
+  if ((idle_set_[proc / 64].load(std::memory_order_seq_cst) & bit) != 0 && ClaimIdle(proc)) {
+    idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
+    Unpark(proc);
+  }
+}
+
+void Core::WakeEverybody() {
+  for (ProcId id = 0; id < proc_count_; ++id) {
+    if (procs_[id].m != nullptr && ClaimIdle(id)) {
+      idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
+      Unpark(id);
+    }
+  }
+}
+
+// ---- searching ----
+
+void Core::StopSpinning(Machine* m) {
+  if (!m->spinning) return;
+  m->spinning = false;
+  const uint64_t word = idle_word_.fetch_sub(kOneSpinning, std::memory_order_seq_cst) - kOneSpinning;
+  if (IdleCount(word) != 0 && SpinningCount(word) == 0) WakeOneIdle();
+}
+
+int Core::RunTimersOf(Processor& p, Nanos now) {
+  if (p.timers.Earliest() > now) return 0;
+  coarse_now_.store(now, std::memory_order_relaxed);
+  return p.timers.RunExpired(now);
+}
+
+// Looks everywhere, several times. At most half of the busy processors' number search at once (Go's limit): more would only
+// take the CPU from those who work.
+G* Core::Search(Machine* m) {
+  Processor* p = m->p;
+  if (proc_count_ == 1) return nullptr;
+  if (!m->spinning) {
+    const uint64_t word = idle_word_.load(std::memory_order_relaxed);
+    const uint32_t busy = static_cast<uint32_t>(proc_count_) - IdleCount(word);
+    if (2 * SpinningCount(word) >= busy) return nullptr;
+    m->spinning = true;
+    idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
+  }
+  for (int round = 0; round < kSearchRounds; ++round) {
+    if (G* g = Pick(p, PickMode::kSearch)) return g;
+    if (p->attention.load(std::memory_order_relaxed) != 0) return nullptr;
+    const Nanos now = engine_->Now();
+    int fired = 0;
+    for (ProcId id = 0; id < proc_count_; ++id) {
+      if (procs_[id].timers.EarliestRelaxed() <= now) fired += RunTimersOf(procs_[id], now);
+    }
+    if (fired == 0) engine_->Relax(round);
+  }
+  return nullptr;
+}
+
+// ---- sleeping ----
+
+// Sleeps until there may be work. Returns a task if the last look before sleep found one.
+G* Core::Sleep(Machine* m) {
+  Processor* p = m->p;
+  const ProcId id = p->context.id;
+  const uint64_t bit = uint64_t{1} << (id % 64);
+  idle_set_[id / 64].fetch_or(bit, std::memory_order_seq_cst);
+  const bool was_spinning = std::exchange(m->spinning, false);
+  idle_word_.fetch_add(kOneIdle - (was_spinning ? kOneSpinning : 0), std::memory_order_seq_cst);
+
+  G* g = Pick(p, PickMode::kExhaustive);
+  Nanos deadline = p->timers.Earliest();
+  const bool stay = g != nullptr || p->attention.load(std::memory_order_seq_cst) != 0;
+  bool claimed = false;
+  if (!stay) {
+    p->quiet.store(true, std::memory_order_seq_cst);
+    if (deadline == kNever) deadline = CheckDeadlock();
+    claimed = engine_->ParkMachine(m, deadline);
+    p->quiet.store(false, std::memory_order_seq_cst);
+  }
+  if (!claimed) {
+    if (ClaimIdle(id)) return g;
+    engine_->ParkMachine(m, kNever);  // a waker got there first: its unpark is ours
+  }
+  m->spinning = true;  // counted by the waker
+  return g;
+}
+
+G* Core::FindWork(Machine* m) {
+  Processor* p = m->p;
+  for (;;) {
+    if (stopping()) return nullptr;
+    if (p->attention.load(std::memory_order_relaxed) != 0) {
+      p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
+    }
+    if (p->timers.EarliestRelaxed() != kNever) RunTimersOf(*p, engine_->Now());
+    if (G* g = Pick(p, PickMode::kFast)) return g;
+    if (G* g = Search(m)) return g;
+    if (G* g = Sleep(m)) return g;
+  }
+}
+
+}  // namespace gyre::internal

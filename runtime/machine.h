@@ -1,0 +1,73 @@
+// Machines and processors, Go's M and P.
+//
+// A machine is a kernel thread (in the simulator: a fiber). A processor is the right to run goroutines, with the state
+// that only its holder touches: that state needs no lock. A machine runs goroutines only while it holds a processor.
+#ifndef GYRE_RUNTIME_MACHINE_H_
+#define GYRE_RUNTIME_MACHINE_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "plugins/proc_context.h"
+#include "runtime/goroutine.h"
+#include "runtime/timer_heap.h"
+
+namespace gyre::internal {
+
+struct Processor;
+
+struct Machine {
+  explicit Machine(Core* owner) : core(owner) {
+    system.kind = GKind::kSystem;
+    system.core = owner;
+    system.state.store(GState::kRunning, std::memory_order_relaxed);
+  }
+
+  G system;                                // its own stack: the scheduler loop, for searching and idling
+  Core* const core;
+  Processor* p = nullptr;
+  ExceptionGlobals* exceptions = nullptr;  // the thread's, as the C++ ABI keeps them
+  G* next = nullptr;                       // handed by a goroutine that left: to be run at once
+  bool spinning = false;                   // searching, and counted so (see idle.cc)
+  std::atomic<uint32_t> wake_word{0};      // the engine's: what the machine sleeps on
+  void* engine_data = nullptr;             // the engine's
+};
+
+// Counted by the holder alone, read by anyone: relaxed loads and stores, never a read-modify-write.
+class Counter {
+ public:
+  void Add(uint64_t n) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  uint64_t Get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+// Why a processor's holder must come to its scheduler loop before it runs another goroutine.
+enum Attention : uint32_t {
+  kAttentionStop = 1,     // the runtime ends
+  kAttentionPreempt = 2,  // the slice is over
+};
+
+struct alignas(128) Processor {
+  // The holder's own.
+  ProcContext context;
+  Machine* m = nullptr;          // its holder
+  uint64_t next_id = 0;          // goroutine ids reserved for this processor
+  uint64_t last_id = 0;
+  Nanos dispatched_at = 0;       // where the policy wants times
+  Counter spawned, exited, dispatches, parks, readies;
+
+  // Others write here.
+  alignas(128) std::atomic<uint32_t> attention{0};
+  std::atomic<bool> quiet{false};  // asleep, or about to be, after it found nothing anywhere (deadlock.cc)
+  std::atomic<Nanos> slice{0};   // of the running goroutine; 0: the quantum
+  alignas(128) TimerHeap timers;
+};
+
+// Machinery that the switch needs (spawn.cc).
+void RecycleGoroutine(G* dead);
+
+}  // namespace gyre::internal
+
+#endif  // GYRE_RUNTIME_MACHINE_H_

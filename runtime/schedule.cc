@@ -1,0 +1,221 @@
+// Leaving a goroutine and choosing the next one.
+//
+// A goroutine that parks, yields or ends picks its successor itself and switches straight to it. Only when there is none at
+// hand, or the processor is wanted for something else, or the successor is not ready to be entered, does it switch to
+// its machine's own stack, where RunLoop searches, waits and sleeps.
+#include "runtime/core.h"
+#include "runtime/foreign.h"
+#include "runtime/go.h"
+#include "runtime/park.h"
+#include "runtime/switch.h"
+
+namespace gyre::internal {
+
+namespace {
+
+// Whether `g` may be entered from another goroutine's stack; `context` is what to enter then. Acquire: pairs with the
+// release in FinishSwitch, so that the goroutine's stack and state are complete.
+inline bool CanEnterDirectly(G* g, void** context) {
+  *context = g->context.load(std::memory_order_acquire);
+  return *context != nullptr && g->bound == nullptr;
+}
+
+}  // namespace
+
+void Core::AccountRun(Processor* p, G* left) {
+  Nanos now = engine_->Now();
+  left->ran_for += now - p->dispatched_at;
+  p->context.now = now;
+}
+
+// `g` is about to run on `p`.
+static inline void Dispatched(Processor* p, G* g) {
+  ChangeState<GState::kRunnable, GState::kRunning>(g->state, g);
+  g->last_proc = p->context.id;
+  p->dispatches.Add(1);
+}
+
+void Core::SwitchOut(G* self) {
+  ThreadState& thread = This();
+  Machine* m = thread.m;
+  Processor* p = thread.p;
+  G* next = nullptr;
+  if (policy_traits_.wants_times) [[unlikely]] AccountRun(p, self);
+  // Relaxed: whoever sets it repeats itself or wakes us, and it is looked at again before any sleep.
+  if (p->attention.load(std::memory_order_relaxed) == 0 && self->bound == nullptr &&
+      (p->timers.EarliestRelaxed() == kNever || p->timers.EarliestRelaxed() > engine_->Now())) [[likely]] {
+    next = Pick(p, PickMode::kFast);
+    if (next == self) {
+      Dispatched(p, self);
+      p->dispatched_at = p->context.now;
+      return;
+    }
+    void* context;
+    if (next != nullptr && CanEnterDirectly(next, &context)) [[likely]] {
+      Dispatched(p, next);
+      p->dispatched_at = p->context.now;
+      SwitchTo(thread, m, self, next, context);
+      return;
+    }
+  }
+  m->next = next;
+  SwitchTo(thread, m, self, &m->system, m->system.context.load(std::memory_order_relaxed));
+}
+
+void Core::YieldFrom(G* self, EnqueueReason why) {
+  NoPreemptEnter();
+  Processor* p = This().p;
+  if (policy_traits_.wants_times) [[unlikely]] {
+    AccountRun(p, self);
+    self->ready_at = p->dispatched_at = p->context.now;
+  }
+  ChangeState<GState::kRunning, GState::kRunnable>(self->state, self);
+  ActOn(policy_->Enqueue(p->context, self, why), p);
+  SwitchOut(self);
+  NoPreemptExit();
+}
+
+void Core::ExitGoroutine(G* self) {
+  NoPreemptEnter();
+  Processor* p = This().p;
+  if (policy_traits_.wants_task_hooks) [[unlikely]] policy_->TaskExited(p->context, *self);
+  p->exited.Add(1);
+  ChangeState<GState::kRunning, GState::kDead>(self->state, self);
+  SwitchOut(self);
+  __builtin_unreachable();  // a dead goroutine is never entered again
+}
+
+void Core::RunLoop(Machine* m) {
+  G* system = &m->system;
+  for (;;) {
+    m->p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
+    G* g = std::exchange(m->next, nullptr);
+    if (g == nullptr) g = FindWork(m);
+    if (g == nullptr) return;
+    StopSpinning(m);
+    // It may be on the CPU of a machine that is just leaving it. That machine waits for nobody, or waits as we do, on its
+    // own stack: so this ends soon.
+    void* context;
+    for (int round = 0; (context = g->context.load(std::memory_order_acquire)) == nullptr; ++round) {
+      engine_->Relax(round);
+    }
+    Processor* p = m->p;
+    Dispatched(p, g);
+    if (policy_traits_.wants_times) [[unlikely]] p->dispatched_at = p->context.now = engine_->Now();
+    SwitchTo(This(), m, system, g, context);
+  }
+}
+
+// ---- what the layers above use (park.h) ----
+
+void PreparePark(G* self, WaitReason reason, const void* object) {
+  NoPreemptEnter();
+  self->wait_reason.store(reason, std::memory_order_relaxed);
+  self->wait_object.store(object, std::memory_order_relaxed);
+  ChangeState<GState::kRunning, GState::kWaiting>(self->state, self);
+}
+
+void Park(G* self) {
+  if (self->kind == GKind::kForeign) [[unlikely]] {
+    ParkForeignThread(self);
+    ChangeState<GState::kRunnable, GState::kRunning>(self->state, self);
+  } else {
+    Core* core = self->core;
+    Processor* p = This().p;
+    p->parks.Add(1);
+    self->wait_since = core->CoarseNow();
+    if (core->policy_traits().wants_block_hook) [[unlikely]] core->policy().TaskBlocked(p->context, *self);
+    core->SwitchOut(self);
+  }
+  NoPreemptExit();
+}
+
+void Ready(G* g) {
+  ChangeState<GState::kWaiting, GState::kRunnable>(g->state, g);
+  if (g->kind == GKind::kForeign) [[unlikely]] {
+    WakeForeignThread(g);
+    return;
+  }
+  NoPreemptEnter();
+  Core* core = g->core;
+  ThreadState& thread = This();
+  if (Processor* p = thread.p; p != nullptr && thread.m->core == core) [[likely]] {
+    p->readies.Add(1);
+    if (core->policy_traits().wants_times) [[unlikely]] g->ready_at = p->context.now = core->Now();
+    core->ActOn(core->policy().Enqueue(p->context, g, EnqueueReason::kUnblocked), p);
+  } else {
+    core->Inject(g);
+  }
+  NoPreemptExit();
+}
+
+static void GiveWay(Processor* p) {
+  p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
+  G* self = This().g;
+  self->core->YieldFrom(self, EnqueueReason::kPreempted);
+}
+
+void CheckPreempt() {
+  Processor* p = This().p;
+  if (p != nullptr && p->attention.load(std::memory_order_relaxed) != 0) [[unlikely]] GiveWay(p);
+}
+
+void TakePendingPreemption() {
+  This().preempt_pending.store(false, std::memory_order_relaxed);
+  CheckPreempt();
+}
+
+void ParkForever(WaitReason reason) {
+  G* self = Self();
+  PreparePark(self, reason, nullptr);
+  Park(self);
+  __builtin_unreachable();
+}
+
+bool SpinOnce(int round) {
+  constexpr int kMaxRounds = 4;  // Go's
+  ThreadState& thread = This();
+  if (round >= kMaxRounds || thread.g == nullptr) return false;
+  Core* core = thread.g->core;
+  if (core != nullptr && core->proc_count() == 1) return false;
+  for (int i = 0; i < 30; ++i) __builtin_ia32_pause();
+  return true;
+}
+
+uint64_t FastRandom() {
+  NoPreempt off;
+  Processor* p = This().p;
+  return p != nullptr ? p->context.Random() : ForeignContext().Random();
+}
+
+Nanos SetTaskDeadline(Nanos deadline) {
+  NoPreempt off;
+  ThreadState& thread = This();
+  if (thread.p == nullptr || thread.g == nullptr) return kNever;
+  G* self = thread.g;
+  Nanos old = std::exchange(self->deadline, deadline);
+  if (self->core->policy_traits().wants_task_hooks) self->core->policy().AttributesChanged(thread.p->context, *self);
+  return old;
+}
+
+uint64_t SelfId() {
+  G* g = This().g;
+  return g == nullptr || g->kind != GKind::kGoroutine ? 0 : g->id;
+}
+
+}  // namespace gyre::internal
+
+namespace gyre {
+
+void Yield() {
+  internal::G* self = internal::This().g;
+  if (self == nullptr || self->kind != internal::GKind::kGoroutine) {
+    internal::YieldForeignThread();
+    return;
+  }
+  self->core->YieldFrom(self, EnqueueReason::kYielded);
+}
+
+void Checkpoint() { internal::CheckPreempt(); }
+
+}  // namespace gyre

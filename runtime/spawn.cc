@@ -1,0 +1,198 @@
+// Making and ending goroutines. One piece of memory holds it all:
+//
+//   stack.low                                                                     stack.top
+//   | guard below |  ... frames grow down <--- first frame | closure | G | colour |
+//
+// The colour is a small offset that differs from stack to stack: without it all control blocks would fall into the same few
+// sets of the first-level cache, for stacks begin at page boundaries and that cache is indexed by the offset in a page.
+#include <boost/context/detail/fcontext.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/core.h"
+#include "runtime/foreign.h"
+#include "runtime/go.h"
+#include "runtime/panic.h"
+#include "runtime/switch.h"
+#include "runtime/sanitizers.h"
+#include "runtime/unwind.h"
+
+namespace gyre::internal {
+
+namespace {
+
+constexpr size_t kColours = 16;
+constexpr size_t kColourStep = 64;
+constexpr size_t kLargeClosure = 2048;  // bytes from which a closure asks for a larger stack
+constexpr size_t kStackSlack = 16384;   // that a goroutine may use at least beside a large closure
+
+G* ControlBlockOf(const Stack& stack) {
+  const uintptr_t top = reinterpret_cast<uintptr_t>(stack.top);
+  // Fibonacci hashing of the page number: neighbours get different colours.
+  const size_t colour = ((top >> 12) * uint64_t{0x9e3779b97f4a7c15}) >> 60;
+  static_assert(kColours == size_t{1} << 4);
+  return reinterpret_cast<G*>(top - colour * kColourStep - sizeof(G));
+}
+
+// The bottom frame of every goroutine.
+void GoroutineEntry(boost::context::detail::transfer_t arrived) {
+  asm volatile(".cfi_undefined rip");  // nothing called this: unwinders stop here
+  G* self = This().g;
+  FinishSwitch(self, arrived);
+  NoPreemptExit();
+  RunToEnd(self);
+}
+
+uint64_t NextId(Processor* p) {
+  if (p == nullptr) return Core::ReserveIds(1);
+  if (p->next_id == p->last_id) {
+    p->next_id = Core::ReserveIds(Core::kIdBatch);
+    p->last_id = p->next_id + Core::kIdBatch;
+  }
+  return p->next_id++;
+}
+
+}  // namespace
+
+uint64_t Core::ReserveIds(uint64_t count) {
+  static std::atomic<uint64_t> next{1};
+  return next.fetch_add(count, std::memory_order_relaxed);
+}
+
+G* Core::NewGoroutine(ProcContext& context, size_t stack_size, size_t closure_size, size_t closure_align) {
+  size_t min = 0;
+  if (stack_size != 0 || closure_size > kLargeClosure) [[unlikely]] {
+    min = std::max(stack_size, kStackSlack) + closure_size + closure_align + sizeof(G) + kColours * kColourStep;
+  }
+  Stack stack = stacks_->Allocate(context, min);
+  if (!stack) [[unlikely]] {
+    const int error = errno;
+    Panic(absl::StrCat("gyre: no stack for a new goroutine (", LiveGoroutines(), " exist, stack allocator ",
+                       config_.stack, "): ", std::strerror(error)));
+  }
+  G* g = ::new (ControlBlockOf(stack)) G;
+  g->stack = stack;
+  g->core = this;
+  const uintptr_t align = std::max<uintptr_t>(closure_align, 16);
+  const uintptr_t closure = (reinterpret_cast<uintptr_t>(g) - closure_size) & ~(align - 1);
+  g->closure = reinterpret_cast<void*>(closure);
+  char* sp = reinterpret_cast<char*>(closure & ~uintptr_t{15});
+  g->context.store(boost::context::detail::make_fcontext(sp, static_cast<size_t>(sp - stack.low), &GoroutineEntry),
+                   std::memory_order_relaxed);
+  sanitizers::NewStack(g);
+  return g;
+}
+
+void Core::StartGoroutine(G* g) {
+  ChangeState<GState::kIdle, GState::kRunnable>(g->state, g);
+  ThreadState& thread = This();
+  if (Processor* p = thread.p; p != nullptr && thread.m->core == this) [[likely]] {
+    p->spawned.Add(1);
+    if (policy_traits_.wants_times) [[unlikely]] g->ready_at = p->context.now = engine_->Now();
+    if (policy_traits_.wants_task_hooks) [[unlikely]] policy_->TaskCreated(p->context, *g);
+    ActOn(policy_->Enqueue(p->context, g, EnqueueReason::kNew), p);
+  } else {
+    injected_spawns_.fetch_add(1, std::memory_order_relaxed);
+    if (policy_traits_.wants_task_hooks) policy_->TaskCreated(ForeignContext(), *g);
+    Inject(g);
+  }
+}
+
+void Core::Inject(G* g) {
+  ProcContext& context = ForeignContext();
+  if (policy_traits_.wants_times) g->ready_at = context.now = engine_->Now();
+  ActOn(policy_->Enqueue(context, g, EnqueueReason::kInjected), nullptr);
+}
+
+int64_t Core::LiveGoroutines() const {
+  int64_t live = injected_spawns_.load(std::memory_order_relaxed);
+  // Exits first: a goroutine that is made and ends in between must not make the sum too small.
+  for (ProcId id = 0; id < proc_count_; ++id) live -= static_cast<int64_t>(procs_[id].exited.Get());
+  for (ProcId id = 0; id < proc_count_; ++id) live += static_cast<int64_t>(procs_[id].spawned.Get());
+  return live;
+}
+
+void Core::ForEachGoroutine(absl::FunctionRef<void(G*)> visit) {
+  stacks_->ForEach([&](const Stack& stack) {
+    G* g = ControlBlockOf(stack);
+    const GState state = g->state.load(std::memory_order_relaxed);
+    if (state != GState::kIdle && state != GState::kDead && g->core == this) visit(g);
+  });
+}
+
+void RecycleGoroutine(G* dead) {
+  sanitizers::EndStack(dead);
+  Core* core = dead->core;
+  ChangeState<GState::kDead, GState::kIdle>(dead->state, dead);
+  core->stacks().Free(This().p->context, dead->stack);
+}
+
+// ---- what Go() is made of (go.h) ----
+
+G* NewGoroutine(Core* core, const GoOptions& options, size_t size, size_t align, void (*run)(void*), void* caller) {
+  NoPreempt off;
+  ThreadState& thread = This();
+  Processor* p = thread.p;
+  if (core == nullptr) [[likely]] {
+    if (p == nullptr) [[unlikely]] {
+      Panic("gyre::Go: the calling thread runs no goroutine; a foreign thread uses Runtime::Go");
+    }
+    core = thread.m->core;
+  } else if (p != nullptr && thread.m->core != core) {
+    p = nullptr;
+  }
+  G* g = core->NewGoroutine(p != nullptr ? p->context : ForeignContext(), options.stack_size, size, align);
+  g->id = NextId(p);
+  g->run = run;
+  g->creator_id = p != nullptr ? thread.g->id : 0;
+  g->creator_pc = caller;
+  g->name = options.name;
+  g->priority = options.priority;
+  g->weight = options.weight != 0 ? options.weight : 1;
+  if (options.deadline != absl::InfiniteFuture()) [[unlikely]] {
+    g->deadline = core->Now() + absl::ToInt64Nanoseconds(options.deadline - core->engine().WallNow());
+  }
+  return g;
+}
+
+void* ClosureOf(G* g) { return g->closure; }
+
+void StartGoroutine(G* g) {
+  NoPreempt off;
+  g->core->StartGoroutine(g);
+}
+
+void DiscardGoroutine(G* g) {
+  NoPreempt off;
+  sanitizers::EndStack(g);
+  ThreadState& thread = This();
+  const bool here = thread.p != nullptr && thread.m->core == g->core;
+  g->core->stacks().Free(here ? thread.p->context : ForeignContext(), g->stack);
+}
+
+void FatalGoOfNil() { Fatal("go of nil func value"); }
+
+G* Self() {
+  G* g = This().g;
+  return g != nullptr ? g : ForeignStandIn();
+}
+
+}  // namespace gyre::internal
+
+namespace gyre {
+
+int64_t NumGoroutine() {
+  internal::Machine* m = internal::This().m;
+  return m == nullptr ? 0 : m->core->LiveGoroutines();
+}
+
+int Procs() {
+  internal::Machine* m = internal::This().m;
+  return m == nullptr ? 0 : m->core->proc_count();
+}
+
+}  // namespace gyre

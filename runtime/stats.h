@@ -1,0 +1,26 @@
+// What a runtime has done so far.
+#ifndef GYRE_RUNTIME_STATS_H_
+#define GYRE_RUNTIME_STATS_H_
+
+#include <cstdint>
+
+#include "plugins/scheduler.h"
+#include "plugins/stack.h"
+
+namespace gyre {
+
+struct RuntimeStats {
+  uint64_t spawned = 0;      // goroutines made
+  uint64_t exited = 0;
+  uint64_t switches = 0;     // times a goroutine was given a processor
+  uint64_t parks = 0;        // times a goroutine began to wait
+  uint64_t readies = 0;      // times one was made runnable again
+  uint64_t wakeups = 0;      // times a sleeping processor was woken for work
+  uint64_t preemptions = 0;  // slices ended by the monitor
+  PolicyStats policy;
+  StackStats stacks;
+};
+
+}  // namespace gyre
+
+#endif  // GYRE_RUNTIME_STATS_H_

@@ -1,0 +1,139 @@
+#include "tests/testing/runtime_test.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "plugins/registry.h"
+#include "runtime/go.h"
+#include "runtime/panic.h"
+
+namespace gyre::testing {
+
+namespace {
+
+constexpr int kProcs[] = {1, 2, 4, 8};
+
+// What the user asked for through GYRE; the defaults otherwise. `fixed_plugins`: it names at least one.
+Config Asked(bool* fixed_plugins) {
+  absl::StatusOr<Config> config = Config::FromEnvironment();
+  if (!config.ok()) {
+    ADD_FAILURE() << config.status();
+    std::abort();
+  }
+  const char* text = std::getenv("GYRE");
+  *fixed_plugins = text != nullptr && *text != '\0';
+  return *config;
+}
+
+void OnTimeout(int) { Fatal(absl::StrCat("the test took longer than ", kTimeoutSeconds, " seconds")); }
+
+// Kills a test that hangs. A signal, not a thread: a foreign thread would switch deadlock detection off.
+class Watchdog {
+ public:
+  Watchdog() {
+    signal(SIGALRM, &OnTimeout);
+    alarm(kTimeoutSeconds);
+  }
+  ~Watchdog() { alarm(0); }
+};
+
+std::vector<Config> WithProcs(Config config) {
+  if (config.procs != 0) return {config};
+  std::vector<Config> configs;
+  for (int procs : kProcs) {
+    config.procs = procs;
+    configs.push_back(config);
+  }
+  return configs;
+}
+
+void Append(std::vector<Config>& all, const std::vector<Config>& more) { all.insert(all.end(), more.begin(), more.end()); }
+
+}  // namespace
+
+std::vector<Config> SmallMatrix() {
+  bool fixed;
+  return WithProcs(Asked(&fixed));
+}
+
+std::vector<Config> Matrix() {
+  bool fixed;
+  const Config asked = Asked(&fixed);
+  if (fixed) return WithProcs(asked);
+  std::vector<Config> configs;
+  for (const char* scheduler : {"gmp", "global"}) {
+    for (const char* stack : {"contiguous", "fixed"}) {
+      for (const char* preemption : {"none", "cooperative"}) {
+        Config config = asked;
+        config.scheduler = scheduler;
+        config.stack = stack;
+        config.preemption = preemption;
+        Append(configs, WithProcs(config));
+      }
+    }
+  }
+  auto others = [&](PluginKind kind, std::string Config::*which, std::vector<std::string> known) {
+    for (const PluginInfo& plugin : ListPlugins(kind)) {
+      if (plugin.is_wrapper || std::find(known.begin(), known.end(), plugin.name) != known.end()) continue;
+      for (int procs : {1, 4}) {
+        Config config = asked;
+        config.*which = plugin.name;
+        config.procs = procs;
+        configs.push_back(config);
+      }
+    }
+  };
+  others(PluginKind::kScheduler, &Config::scheduler, {"gmp", "global"});
+  others(PluginKind::kStack, &Config::stack, {"contiguous", "fixed"});
+  others(PluginKind::kPreemption, &Config::preemption, {"none", "cooperative"});
+  return configs;
+}
+
+void RunUnder(const std::vector<Config>& configs, const std::function<void()>& body) {
+  for (const Config& config : configs) {
+    SCOPED_TRACE(config.ToString());
+    const bool failed_before = ::testing::Test::HasFailure();
+    Watchdog watchdog;
+    absl::StatusOr<std::unique_ptr<Runtime>> runtime = Runtime::Create(config);
+    ASSERT_TRUE(runtime.ok()) << runtime.status();
+    int64_t left = -1;
+    const bool stopped = (*runtime)->Run([&] {
+      body();
+      Eventually([] { return NumGoroutine() == 1; });
+      left = NumGoroutine();
+    });
+    EXPECT_TRUE(stopped) << "a goroutine computes on";
+    EXPECT_EQ(left, 1) << "goroutines were left behind";
+    if (!failed_before && ::testing::Test::HasFailure()) {
+      ADD_FAILURE() << "first failure under " << config.ToString();
+      return;
+    }
+  }
+}
+
+void RunWith(const std::string& text, const std::function<void()>& body) {
+  Config config;
+  const absl::Status status = config.Apply(text);
+  ASSERT_TRUE(status.ok()) << status;
+  RunUnder({config}, body);
+}
+
+bool Eventually(const std::function<bool()>& condition) {
+  const Nanos give_up = NowNanos() + 10'000'000'000;
+  for (int round = 0; NowNanos() < give_up; ++round) {
+    if (condition()) return true;
+    if (round < 100) {
+      Yield();
+    } else {
+      Sleep(absl::Milliseconds(1));
+    }
+  }
+  return condition();
+}
+
+}  // namespace gyre::testing
