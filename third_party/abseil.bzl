@@ -3,6 +3,10 @@
 Debian installs Abseil with one pkg-config file for each of its targets, hidden ones included, so what a target needs
 is read from there and not repeated here. All that has to be written down is where Bazel's names and CMake's differ.
 The libraries are the shared ones: a plug-in loaded with --plugin then shares its host's Abseil, and links are quick.
+
+Debian configures Abseil so that any C++ standard can link it: absl::string_view, absl::optional, absl::any and absl::variant
+are its own types, not names for the standard's. No sanitizer instrumented these libraries, so ThreadSanitizer does not see
+what absl::Mutex and absl::Notification order; gyre's own threads use the standard's.
 """
 
 load(":system_libraries.bzl", "require")
@@ -51,18 +55,19 @@ def _pkg_config_directory(repository_ctx):
     fail("\n\nlibabsl-dev is installed, but its pkg-config files are not under /usr/lib/*/pkgconfig.\n")
 
 def _library(name, text):
-    """The target for one pkg-config module, from lines such as `Requires: absl_a = 1, absl_b = 1` and `Libs: -labsl_c`."""
+    """The target for a pkg-config module, from lines such as `Requires: absl_a = 1, absl_b = 1` and `Libs: -labsl_c`."""
     requires = []
     links = []
     for line in text.splitlines():
         if line.startswith("Requires:"):
             requires = [item.split("=")[0].strip() for item in line[len("Requires:"):].split(",") if item.strip()]
         elif line.startswith("Libs:"):
-            links = [word for word in line.split(" ") if word.startswith("-l")]
-
-    # -latomic is for machines whose processor lacks wide atomics; --as-needed drops it, and the headers-only modules.
-    if links:
-        links = ["-Wl,--push-state,--as-needed"] + links + ["-Wl,--pop-state"]
+            # Only what a program really calls becomes a library that its start has to load.
+            links = [
+                "-Wl,--push-state,--as-needed,%s,--pop-state" % word
+                for word in line.split(" ")
+                if word.startswith("-labsl_")
+            ]
     return """
 cc_library(
     name = "%s",
