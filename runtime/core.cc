@@ -52,6 +52,7 @@ absl::Status Core::Start() {
   auto engine = MakeEngine(config_);
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);
+  virtual_ = engine_->is_virtual();
   proc_count_ = config_.procs != 0 ? config_.procs : UsableCpus();
 
   auto policy = MakeScheduler(config_.scheduler);
@@ -69,6 +70,7 @@ absl::Status Core::Start() {
   policy_traits_ = policy_->traits();
   stack_traits_ = stacks_->traits();
   preemption_traits_ = preemption_->traits();
+  timed_ = policy_traits_.wants_times || virtual_;
 
   procs_ = std::make_unique<Processor[]>(proc_count_);
   idle_set_ = std::vector<std::atomic<uint64_t>>((proc_count_ + 63) / 64);
@@ -78,6 +80,7 @@ absl::Status Core::Start() {
   for (ProcId id = 0; id < proc_count_; ++id) {
     procs_[id].context.id = id;
     procs_[id].context.state = seeds.Random() | 1;
+    procs_[id].context.choices = engine_->choices();
     procs_[id].timers.Attach(this, id);
   }
   // Every processor but the first sleeps, and has no machine yet.
@@ -105,7 +108,6 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   if (absl::Status status = engine_->StartMonitor([this] { return MonitorTick(); }); !status.ok()) {
     Fatal(std::string(status.message()));
   }
-  monitor_runs_.store(true, std::memory_order_relaxed);
   Machine* m = NewMachine();
   EnterMachine(m, &procs_[0]);
   main_goroutine_ = MakeGoroutine(this, GoOptions{}, [main] { main(); });
@@ -125,7 +127,6 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
     engine_->Relax(round);
   }
   engine_->StopMonitor();
-  monitor_runs_.store(false, std::memory_order_relaxed);
   preemption_->Stop();
   This().g = g_before;
   This().m = m_before;

@@ -80,7 +80,10 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   // Returns when to look again: kNever, unless only threads that are not gyre's stand between this and a deadlock.
   Nanos CheckDeadlock();
   bool IsAsleepForEver();
-  int OwnThreads() const { return machines_alive_.load(std::memory_order_relaxed) + (monitor_runs_ ? 1 : 0); }
+  int KernelThreads() const {
+    const int machines = machines_alive_.load(std::memory_order_relaxed);
+    return machines == 0 ? 0 : engine_->KernelThreads(machines);
+  }
 
   Nanos Now() { return engine_->Now(); }
   Nanos CoarseNow() const { return coarse_now_.load(std::memory_order_relaxed); }
@@ -88,6 +91,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   Engine& engine() { return *engine_; }
   SchedulerPolicy& policy() { return *policy_; }
   const PolicyTraits& policy_traits() const { return policy_traits_; }
+  bool timed() const { return timed_; }
   StackAllocator& stacks() { return *stacks_; }
   PreemptionStrategy& preemption() { return *preemption_; }
   int proc_count() const { return proc_count_; }
@@ -106,6 +110,10 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   Machine* NewMachine();
   void EnterMachine(Machine* m, Processor* p);
 
+  void Charge(Cost cost) {
+    if (virtual_) [[unlikely]] engine_->Charge(cost);
+  }
+
   // schedule.cc
   G* Pick(Processor* p, PickMode mode) {
     ++p->context.tick;
@@ -117,6 +125,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   }
   void RunLoop(Machine* m);
   void AccountRun(Processor* p, G* left);
+  void Dispatched(Processor* p, G* g);
 
   // idle.cc
   G* FindWork(Machine* m);     // null: the runtime stops
@@ -146,6 +155,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   PolicyTraits policy_traits_;
   StackTraits stack_traits_;
   PreemptionTraits preemption_traits_;
+  bool timed_ = false;    // the policy, or virtual time, wants to know when everything happens
+  bool virtual_ = false;  // the engine's time is: it is told what happens
   int proc_count_ = 0;
   std::unique_ptr<Processor[]> procs_;
 
@@ -163,7 +174,6 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   Nanos monitor_delay_ = 20'000;
   int quiet_looks_ = 0;
 
-  std::atomic<bool> monitor_runs_{false};
   std::atomic<int> machines_alive_{0};     // threads that have not left their loop
   RawLock machines_lock_;
   std::vector<std::unique_ptr<Machine>> machines_ ABSL_GUARDED_BY(machines_lock_);  // all that there were

@@ -46,7 +46,7 @@ Nanos Core::CheckDeadlock() {
   int own_threads = kSanitizerThreads;
   bool all_asleep = true;
   ForEachLiveCore([&](Core* core) {
-    own_threads += core->OwnThreads();
+    own_threads += core->KernelThreads();
     all_asleep &= core == this || core->IsAsleepForEver();
   });
   // A foreign thread may be one that is about to end. Looking again now and then costs next to nothing.

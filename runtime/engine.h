@@ -10,12 +10,16 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "plugins/config.h"
+#include "plugins/proc_context.h"
 #include "plugins/task.h"
 
 namespace gyre::internal {
 
 class Core;
 struct Machine;
+
+// What an engine with virtual time may charge for.
+enum class Cost : uint8_t { kSwitch, kSteal, kWake, kPreempt, kSyscall };
 
 class Engine {
  public:
@@ -43,6 +47,24 @@ class Engine {
   virtual absl::Status StartMonitor(std::function<Nanos()> tick) = 0;
   virtual void WakeMonitor() = 0;
   virtual void StopMonitor() = 0;
+
+  // The kernel threads that serve `machines` machines and the monitor.
+  virtual int KernelThreads(int machines) const = 0;
+
+  // The running goroutine computes for `d`, and is preempted meanwhile as its policy and its slice ask (gyre::Work).
+  virtual void Work(Nanos d) = 0;
+
+  // ---- Engines with virtual time only ----
+  // Read once: whether Charge, Interrupt and ChoicePoint are to be called.
+  virtual bool is_virtual() const { return false; }
+  // The calling machine spends what the model says that this costs.
+  virtual void Charge(Cost) {}
+  // `m` should look at its processor's attention word now, although it works.
+  virtual void Interrupt(Machine*) {}
+  // The running goroutine is at a point where another schedule would go on with another one.
+  virtual void ChoicePoint() {}
+  // Where processors take their random choices from; null: each from its own generator.
+  virtual ChoiceSource* choices() { return nullptr; }
 };
 
 // "threads" (or "simulation", where it is linked in). An unknown name is an error that lists the known ones.

@@ -26,7 +26,7 @@ struct G;
 class Core;
 // A goroutine of `core` (null: the caller's runtime) that is not running yet, with `size` bytes for its closure. Throws
 // PanicError if there is no stack.
-G* NewGoroutine(Core* core, const GoOptions& options, size_t size, size_t align, void (*run)(void* closure), void* caller);
+G* NewGoroutine(Core* core, const GoOptions& options, size_t size, size_t align, void (*run)(void* closure));
 void* ClosureOf(G* g);
 void StartGoroutine(G* g);    // it becomes runnable
 void DiscardGoroutine(G* g);  // it never will: constructing its closure threw
@@ -53,8 +53,7 @@ template <typename F>
 [[gnu::always_inline]] inline G* MakeGoroutine(Core* core, const GoOptions& options, F&& f) {
   using Closure = std::decay_t<F>;
   CheckNotNil(f);
-  G* g = NewGoroutine(core, options, sizeof(Closure), alignof(Closure), &RunClosure<Closure>,
-                      __builtin_return_address(0));
+  G* g = NewGoroutine(core, options, sizeof(Closure), alignof(Closure), &RunClosure<Closure>);
   if constexpr (std::is_nothrow_constructible_v<Closure, F&&>) {
     ::new (ClosureOf(g)) Closure(std::forward<F>(f));
   } else {
@@ -96,6 +95,10 @@ void Sleep(absl::Duration d);
 
 // A point at which the goroutine may be preempted, for loops that call nothing else in gyre, under --preemption=cooperative.
 void Checkpoint();
+
+// Computes until the goroutine has had `d` of a processor: spins on real threads, passes time in the simulator. It may be
+// preempted meanwhile; what others then take does not count.
+void Work(absl::Duration d);
 
 // The goroutines that exist in the calling goroutine's runtime (running, runnable or blocked), itself included; helpers
 // of the runtime do not count. 0 on a foreign thread.

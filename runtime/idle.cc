@@ -92,6 +92,7 @@ void Core::Unpark(ProcId id) {
   Processor& p = procs_[id];
   wakeups_.fetch_add(1, std::memory_order_relaxed);
   if (monitor_asleep_.load(std::memory_order_relaxed)) engine_->WakeMonitor();
+  Charge(Cost::kWake);
   if (p.m != nullptr) {
     engine_->UnparkMachine(p.m);
     return;
@@ -167,7 +168,10 @@ G* Core::Search(Machine* m) {
     idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
   }
   for (int round = 0; round < kSearchRounds; ++round) {
-    if (G* g = Pick(p, PickMode::kSearch)) return g;
+    if (G* g = Pick(p, PickMode::kSearch)) {
+      Charge(Cost::kSteal);
+      return g;
+    }
     if (p->attention.load(std::memory_order_relaxed) != 0) return nullptr;
     const Nanos now = engine_->Now();
     int fired = 0;

@@ -66,6 +66,7 @@ Nanos Core::MonitorTick() {
 
 void Core::RaiseFlag(ProcId proc) {
   procs_[proc].attention.fetch_or(kAttentionPreempt, std::memory_order_relaxed);
+  if (virtual_ && procs_[proc].m != nullptr) engine_->Interrupt(procs_[proc].m);
 }
 
 }  // namespace gyre::internal

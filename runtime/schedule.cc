@@ -29,10 +29,14 @@ void Core::AccountRun(Processor* p, G* left) {
 }
 
 // `g` is about to run on `p`.
-static inline void Dispatched(Processor* p, G* g) {
+inline void Core::Dispatched(Processor* p, G* g) {
   ChangeState<GState::kRunnable, GState::kRunning>(g->state, g);
   g->last_proc = p->context.id;
   p->dispatches.Add(1);
+  if (timed_) [[unlikely]] {
+    Charge(Cost::kSwitch);
+    p->dispatched_at = p->context.now = engine_->Now();
+  }
 }
 
 void Core::SwitchOut(G* self) {
@@ -40,20 +44,18 @@ void Core::SwitchOut(G* self) {
   Machine* m = thread.m;
   Processor* p = thread.p;
   G* next = nullptr;
-  if (policy_traits_.wants_times) [[unlikely]] AccountRun(p, self);
+  if (timed_) [[unlikely]] AccountRun(p, self);
   // Relaxed: whoever sets it repeats itself or wakes us, and it is looked at again before any sleep.
   if (p->attention.load(std::memory_order_relaxed) == 0 && self->bound == nullptr &&
       (p->timers.EarliestRelaxed() == kNever || p->timers.EarliestRelaxed() > engine_->Now())) [[likely]] {
     next = Pick(p, PickMode::kFast);
     if (next == self) {
       Dispatched(p, self);
-      p->dispatched_at = p->context.now;
       return;
     }
     void* context;
     if (next != nullptr && CanEnterDirectly(next, &context)) [[likely]] {
       Dispatched(p, next);
-      p->dispatched_at = p->context.now;
       SwitchTo(thread, m, self, next, context);
       return;
     }
@@ -65,7 +67,7 @@ void Core::SwitchOut(G* self) {
 void Core::YieldFrom(G* self, EnqueueReason why) {
   NoPreemptEnter();
   Processor* p = This().p;
-  if (policy_traits_.wants_times) [[unlikely]] {
+  if (timed_) [[unlikely]] {
     AccountRun(p, self);
     self->ready_at = p->dispatched_at = p->context.now;
   }
@@ -101,7 +103,6 @@ void Core::RunLoop(Machine* m) {
     }
     Processor* p = m->p;
     Dispatched(p, g);
-    if (policy_traits_.wants_times) [[unlikely]] p->dispatched_at = p->context.now = engine_->Now();
     SwitchTo(This(), m, system, g, context);
   }
 }
@@ -141,7 +142,7 @@ void Ready(G* g) {
   ThreadState& thread = This();
   if (Processor* p = thread.p; p != nullptr && thread.m->core == core) [[likely]] {
     p->readies.Add(1);
-    if (core->policy_traits().wants_times) [[unlikely]] g->ready_at = p->context.now = core->Now();
+    if (core->timed()) [[unlikely]] g->ready_at = p->context.now = core->Now();
     core->ActOn(core->policy().Enqueue(p->context, g, EnqueueReason::kUnblocked), p);
   } else {
     core->Inject(g);
@@ -217,5 +218,16 @@ void Yield() {
 }
 
 void Checkpoint() { internal::CheckPreempt(); }
+
+void Work(absl::Duration d) {
+  const Nanos duration = absl::ToInt64Nanoseconds(d);
+  if (internal::Machine* m = internal::This().m; m != nullptr) {
+    m->core->engine().Work(duration);
+  } else {
+    const Nanos end = internal::ForeignNow() + duration;
+    while (internal::ForeignNow() < end) {
+    }
+  }
+}
 
 }  // namespace gyre

@@ -92,7 +92,7 @@ void Core::StartGoroutine(G* g) {
   ThreadState& thread = This();
   if (Processor* p = thread.p; p != nullptr && thread.m->core == this) [[likely]] {
     p->spawned.Add(1);
-    if (policy_traits_.wants_times) [[unlikely]] g->ready_at = p->context.now = engine_->Now();
+    if (timed_) [[unlikely]] g->ready_at = p->context.now = engine_->Now();
     if (policy_traits_.wants_task_hooks) [[unlikely]] policy_->TaskCreated(p->context, *g);
     ActOn(policy_->Enqueue(p->context, g, EnqueueReason::kNew), p);
   } else {
@@ -104,7 +104,7 @@ void Core::StartGoroutine(G* g) {
 
 void Core::Inject(G* g) {
   ProcContext& context = ForeignContext();
-  if (policy_traits_.wants_times) g->ready_at = context.now = engine_->Now();
+  if (timed_) g->ready_at = context.now = engine_->Now();
   ActOn(policy_->Enqueue(context, g, EnqueueReason::kInjected), nullptr);
 }
 
@@ -133,7 +133,7 @@ void RecycleGoroutine(G* dead) {
 
 // ---- what Go() is made of (go.h) ----
 
-G* NewGoroutine(Core* core, const GoOptions& options, size_t size, size_t align, void (*run)(void*), void* caller) {
+G* NewGoroutine(Core* core, const GoOptions& options, size_t size, size_t align, void (*run)(void*)) {
   NoPreempt off;
   ThreadState& thread = This();
   Processor* p = thread.p;
@@ -149,7 +149,7 @@ G* NewGoroutine(Core* core, const GoOptions& options, size_t size, size_t align,
   g->id = NextId(p);
   g->run = run;
   g->creator_id = p != nullptr ? thread.g->id : 0;
-  g->creator_pc = caller;
+  g->creator_pc = __builtin_return_address(0);  // Go() is inlined: this is its caller
   g->name = options.name;
   g->priority = options.priority;
   g->weight = options.weight != 0 ? options.weight : 1;
