@@ -4,9 +4,9 @@ Debian installs Abseil with one pkg-config file for each of its targets, hidden 
 is read from there and not repeated here. All that has to be written down is where Bazel's names and CMake's differ.
 The libraries are the shared ones: a plug-in loaded with --plugin then shares its host's Abseil, and links are quick.
 
-Debian configures Abseil so that any C++ standard can link it: absl::string_view, absl::optional, absl::any and absl::variant
-are its own types, not names for the standard's. No sanitizer instrumented these libraries, so ThreadSanitizer does not see
-what absl::Mutex and absl::Notification order; gyre's own threads use the standard's.
+Debian configures Abseil so that any C++ standard can link it: absl::string_view, absl::optional, absl::any and
+absl::variant are its own types, not names for the standard's. No sanitizer instrumented these libraries, so
+ThreadSanitizer does not see what absl::Mutex and absl::Notification order; gyre's own threads use the standard's.
 """
 
 load(":system_libraries.bzl", "require")
@@ -16,7 +16,15 @@ _PACKAGES = {
     "algorithm": ["algorithm", "container"],
     "base": ["base", "config", "core_headers", "dynamic_annotations", "endian", "log_severity"],
     "cleanup": ["cleanup"],
-    "container": ["btree", "fixed_array", "flat_hash_map", "flat_hash_set", "inlined_vector", "node_hash_map", "node_hash_set"],
+    "container": [
+        "btree",
+        "fixed_array",
+        "flat_hash_map",
+        "flat_hash_set",
+        "inlined_vector",
+        "node_hash_map",
+        "node_hash_set",
+    ],
     "debugging": ["failure_signal_handler", "leak_check", "stacktrace", "symbolize"],
     "flags": ["commandlineflag", "config", "flag", "marshalling", "parse", "reflection", "usage"],
     "functional": ["any_invocable", "bind_front", "function_ref"],
@@ -54,8 +62,15 @@ def _pkg_config_directory(repository_ctx):
     require(repository_ctx, "/usr/include/absl/base/config.h")
     fail("\n\nlibabsl-dev is installed, but its pkg-config files are not under /usr/lib/*/pkgconfig.\n")
 
+_ALIAS = """
+alias(
+    name = "%s",
+    actual = "//:%s",
+)
+"""
+
 def _library(name, text):
-    """The target for a pkg-config module, from lines such as `Requires: absl_a = 1, absl_b = 1` and `Libs: -labsl_c`."""
+    """The target for a pkg-config module, from lines such as `Requires: absl_a = 1, absl_b = 1`, `Libs: -labsl_c`."""
     requires = []
     links = []
     for line in text.splitlines():
@@ -88,7 +103,7 @@ def _debian_abseil_impl(repository_ctx):
     for package, targets in _PACKAGES.items():
         aliases = _HEADER
         for target in targets:
-            aliases += "\nalias(\n    name = \"%s\",\n    actual = \"//:%s\",\n)\n" % (target, _module_of(package, target))
+            aliases += _ALIAS % (target, _module_of(package, target))
         repository_ctx.file("absl/%s/BUILD.bazel" % package, aliases, executable = False)
 
 debian_abseil = repository_rule(

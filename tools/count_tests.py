@@ -2,8 +2,8 @@
 """Counts test cases in what `bazel test --build_event_json_file=FILE` wrote: count_tests.py FILE...
 
 Prints "PASSED FAILED SKIPPED", summed over the files, and on standard error a line for each failure. A GoogleTest case
-counts as one, and so does a test program that has no cases: Bazel writes a test.xml with a single one for it. A test that
-did not build, did not start, timed out or crashed before it could write its cases counts as one failure.
+counts as one, and so does a test program that has no cases: Bazel writes a test.xml with a single one for it. A test
+that did not build, did not start, timed out or crashed before it could write its cases counts as one failure.
 """
 
 import json

@@ -87,8 +87,8 @@ TEST(GroundTest, TimeAndRandomLink) {
   EXPECT_LT(absl::Uniform(random, 0u, 10u), 10u);
 }
 
-// The lock to use between kernel threads: ThreadSanitizer sees nothing of one that is taken inside a library that it did
-// not compile, absl::Mutex for one, and would report the counter.
+// The lock to use between kernel threads: ThreadSanitizer sees nothing of one that is taken inside a library that it
+// did not compile, absl::Mutex for one, and would report the counter.
 TEST(GroundTest, AStandardMutexOrdersMemoryUnderEverySanitizer) {
   std::mutex mu;
   int counter = 0;
