@@ -55,12 +55,11 @@ void SlotStacks::Free(ProcContext& p, Stack stack) { pool_.Give(p, ToSlot(stack)
 FaultAction SlotStacks::OnFault(Stack& stack, uintptr_t address) noexcept {
   const uintptr_t low = reinterpret_cast<uintptr_t>(stack.low);
   if (address >= low || low - address > kLargestJump) return FaultAction::kNotMine;
-  const SizeClass& shape = pool_.size_class(ToSlot(stack).size_class());
-  // Offsets from the start of the slot that the address is in: guard first, then the stack.
-  const uintptr_t start = reinterpret_cast<uintptr_t>(stack.top) - shape.stride;
-  const uintptr_t offset = (address + shape.stride * (kLargestJump / shape.stride + 1) - start) % shape.stride;
-  if (offset >= shape.stride - shape.usable && pool_.OwnsAddress(address)) return FaultAction::kNotMine;
-  return FaultAction::kOverflow;
+  // A jump over the guard may land in the guard of a neighbour, or below all our stacks. Inside of a neighbour's stack it
+  // is some other mistake.
+  const Slot hit = pool_.Locate(address);
+  return !hit || address < reinterpret_cast<uintptr_t>(ToStack(hit).low) ? FaultAction::kOverflow
+                                                                         : FaultAction::kNotMine;
 }
 
 bool SlotStacks::Prepare(absl::Span<Slot> slots) {

@@ -60,6 +60,7 @@ class SlotStacks : public StackAllocator, private SlotKeeper {
 
   OsMemory& os() { return os_; }
   StackGuard& guard() { return guard_; }
+  const StackGuard& guard() const { return guard_; }
   const StackPool& pool() const { return pool_; }
 
  private:

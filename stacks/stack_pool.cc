@@ -332,11 +332,15 @@ void StackPool::ForEach(absl::FunctionRef<void(Slot)> visit) const {
   }
 }
 
-bool StackPool::OwnsAddress(uintptr_t address) const {
+Slot StackPool::Locate(uintptr_t address) const {
+  // Acquire: pairs with the push of a span.
   for (Span* span = spans_.load(std::memory_order_acquire); span != nullptr; span = span->next) {
-    if (address - reinterpret_cast<uintptr_t>(span->start) < span->bytes) return true;
+    const uintptr_t offset = address - reinterpret_cast<uintptr_t>(span->start);
+    if (offset >= span->bytes) continue;
+    const size_t stride = size_class(span->size_class).stride;
+    return Slot(span->start + (offset / stride + 1) * stride, span->size_class, 0);
   }
-  return false;
+  return Slot();
 }
 
 StackPool::Counts StackPool::counts() const {

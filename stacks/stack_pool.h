@@ -102,7 +102,7 @@ class SlotKeeper {
   // levels. On failure returns false with errno; the same slots may come again.
   virtual bool Prepare(absl::Span<Slot> slots) = 0;
 
-  // Gives the memory of unused slots back to the operating system. On failure returns false, and they stay as they are.
+  // Gives the memory of unused slots back to the operating system; may set their levels. On failure returns false.
   virtual bool Strip(absl::Span<Slot> slots) = 0;
 };
 
@@ -132,7 +132,8 @@ class StackPool {
 
   // Async-signal-safe.
   const SizeClass& size_class(int index) const { return classes_[static_cast<size_t>(index)]; }
-  bool OwnsAddress(uintptr_t address) const;
+  // The slot that the address lies in, its guard included, at level 0; none if it is not the pool's.
+  Slot Locate(uintptr_t address) const;
 
   struct Counts {
     uint64_t live = 0;
