@@ -7,18 +7,16 @@
 //  1. Slots [head, tail) hold the queued tasks, oldest first. Both indices only grow and are never reduced modulo the
 //     capacity: at 64 bits they do not come round, so a head that compares equal has not moved.
 //  2. Only the owner writes `tail` and the slots. A slot is written only while it lies outside [head, tail).
-//  3. Tasks leave only by a compare-and-swap of `head`: who moves it from h to h + n owns what slots [h, h + n) held. A
-//  reader
-//     reads the slots before it tries, and forgets them if it fails; a slot may be overwritten under a reader's eyes
-//     only after head has moved, and then that reader's attempt fails.
+//  3. Tasks leave only by a compare-and-swap of `head`: who moves it from h to h + n owns what slots [h, h + n) held.
+//     A reader reads the slots before it tries, and forgets them if it fails. A slot may be overwritten under a
+//     reader's eyes only after head has moved, and then that reader's attempt fails.
 //
 // Memory orders
 //  - Push stores tail with release; a thief loads it with acquire: it sees the slot, and what the task's maker wrote.
-//  - Who moves head does so with release, and Push loads it with acquire: the reader's loads of a slot come before the
-//    owner's next store to it.
-//  - A thief loads head (acquire) before tail (acquire), so a tail that it sees is at least as new as the head. The
-//  owner reads
-//    its own tail and slots, which it alone writes, relaxed.
+//  - Who moves head does so with release, and who writes a slot has loaded head with acquire: the readers' loads of the
+//    slot come before that store.
+//  - A thief loads head (acquire) before tail (acquire), so a tail that it sees is at least as new as the head.
+//  - The owner reads its own tail and slots, which it alone writes, relaxed.
 #ifndef GYRE_SCHEDULERS_RUN_QUEUE_H_
 #define GYRE_SCHEDULERS_RUN_QUEUE_H_
 
