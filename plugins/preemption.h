@@ -22,6 +22,17 @@ class PreemptionHost {
 
   // Makes the goroutine on `proc` yield at its next runtime call or gyre::Checkpoint(). Any thread.
   virtual void RaiseFlag(ProcId proc) = 0;
+
+  // Sends `signal` to the kernel thread that holds `proc` now. Any thread.
+  virtual void SignalMachine(ProcId proc, int signal) = 0;
+
+  // For the handler of that signal, in it: the goroutine that was interrupted stays where it is, with its kernel thread, and its
+  // processor goes on on another one. Returns when the goroutine has been given a processor again (true), or at once: the
+  // request came too late, or preemption was off (it then happens when it is on again), or no thread was spare.
+  virtual bool PreemptInPlace() = 0;
+
+  // Has `handler` called in the signal handler of `signal` on threads that run a goroutine, once per process and signal.
+  virtual absl::Status InstallHandler(int signal, void (*handler)(PreemptionHost&)) = 0;
 };
 
 struct PreemptionTraits {

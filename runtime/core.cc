@@ -3,9 +3,12 @@
 
 #include <cxxabi.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/fault.h"
@@ -108,8 +111,9 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   if (absl::Status status = engine_->StartMonitor([this] { return MonitorTick(); }); !status.ok()) {
     Fatal(std::string(status.message()));
   }
-  Machine* m = NewMachine();
+  Machine* m = main_machine_ = NewMachine();
   EnterMachine(m, &procs_[0]);
+  KeepSpares();
   main_goroutine_ = MakeGoroutine(this, GoOptions{}, [main] { main(); });
   main_goroutine_->creator_pc = nullptr;
   internal::StartGoroutine(main_goroutine_);
@@ -122,7 +126,7 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   const Nanos give_up = engine_->Now() + kStopGrace;
   bool stopped;
   for (int round = 0;
-       !(stopped = machines_alive_.load(std::memory_order_acquire) == 0) && engine_->Now() < give_up; ++round) {
+       !(stopped = machines_alive_.load(std::memory_order_acquire) == held_in_place_.load(std::memory_order_relaxed)) && engine_->Now() < give_up; ++round) {
     WakeEverybody();
     engine_->Relax(round);
   }
@@ -144,8 +148,12 @@ Machine* Core::NewMachine() {
 void Core::EnterMachine(Machine* m, Processor* p) {
   m->exceptions = reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals());
   sanitizers::AdoptThreadStack(&m->system);
+  m->tid = static_cast<int>(syscall(SYS_gettid));
   m->p = p;
-  p->m = m;
+  if (p != nullptr) {
+    p->m.store(m, std::memory_order_release);
+    m->spinning = std::exchange(p->first_wake_spins, false);
+  }
   ThreadState& thread = This();
   thread.g = &m->system;
   thread.m = m;

@@ -63,6 +63,14 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void WakeForTimer(ProcId proc);              // a timer became the earliest of `proc`, which may sleep
   void WakeEverybody();                        // the runtime stops
 
+  // ---- handoff.cc ----
+  // A machine is about to look for work: gives away the processor that it may not use, waits for one if it has none. False:
+  // the machine ends.
+  bool BeforeWork(Machine* m);
+  void GiveToBound(Machine* m, G* g);   // `g` may run only on its own machine
+  void Retake(Processor& p);            // from the monitor: its holder has been in a blocking call for long
+  void KeepSpares();                    // from the monitor
+
   // ---- spawn.cc ----
   G* NewGoroutine(ProcContext& context, size_t stack_size, size_t closure_size, size_t closure_align);
   void StartGoroutine(G* g);  // from any thread
@@ -74,6 +82,9 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
 
   // ---- PreemptionHost ----
   void RaiseFlag(ProcId proc) override;
+  void SignalMachine(ProcId proc, int signal) override;
+  bool PreemptInPlace() override;
+  absl::Status InstallHandler(int signal, void (*handler)(PreemptionHost&)) override;
 
   // ---- deadlock.cc ----
   // The calling machine is about to sleep without a deadline.
@@ -125,7 +136,16 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   }
   void RunLoop(Machine* m);
   void AccountRun(Processor* p, G* left);
-  void Dispatched(Processor* p, G* g);
+  // `g` is about to run on `p`.
+  void Dispatched(Processor* p, G* g) {
+    ChangeState<GState::kRunnable, GState::kRunning>(g->state, g);
+    g->last_proc = p->context.id;
+    p->dispatches.Add(1);
+    if (timed_) [[unlikely]] {
+      Charge(Cost::kSwitch);
+      p->dispatched_at = p->context.now = engine_->Now();
+    }
+  }
 
   // idle.cc
   G* FindWork(Machine* m);     // null: the runtime stops
@@ -139,11 +159,20 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void Unpark(ProcId id);
   ProcId FindIdle() const;
 
+  // handoff.cc
+  void GiveProcessor(Processor* p, Machine* m);
+  Machine* TakeSpare();
+  void StartMachineFor(Processor* p);
+  void HandOff(Processor* p);
+  Processor* Surrender(Machine* m);
+  bool AwaitProcessor(Machine* m, bool as_spare);
+
   // monitor.cc
   Nanos MonitorTick();
 
   struct ProcWatch {
     uint64_t dispatches = 0;
+    uint64_t syscalls = 0;
     Nanos since = 0;
   };
 
@@ -177,6 +206,12 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::atomic<int> machines_alive_{0};     // threads that have not left their loop
   RawLock machines_lock_;
   std::vector<std::unique_ptr<Machine>> machines_ ABSL_GUARDED_BY(machines_lock_);  // all that there were
+  Machine* main_machine_ = nullptr;        // of the thread that called Run
+  RawLock spares_lock_;
+  Machine* spares_ ABSL_GUARDED_BY(spares_lock_) = nullptr;
+  int spare_count_ ABSL_GUARDED_BY(spares_lock_) = 0;
+  std::atomic<int> held_in_place_{0};      // goroutines inside a signal handler
+  std::atomic<int> retaken_{0};            // goroutines in blocking calls whose processor was retaken
   std::atomic<int64_t> injected_spawns_{0};
   std::atomic<uint64_t> wakeups_{0};       // of sleeping processors
   std::atomic<uint64_t> preemptions_{0};

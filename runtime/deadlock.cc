@@ -31,10 +31,11 @@ constexpr int kSanitizerThreads = sanitizers::kThread ? 1 : 0;  // TSan runs one
 }  // namespace
 
 bool Core::IsAsleepForEver() {
+  if (retaken_.load(std::memory_order_seq_cst) != 0) return false;  // the kernel will let some goroutine go on
   if (idle_word_.load(std::memory_order_seq_cst) >> 32 != static_cast<uint64_t>(proc_count_)) return false;
   for (ProcId id = 0; id < proc_count_; ++id) {
     Processor& p = procs_[id];
-    if (p.m != nullptr && !p.quiet.load(std::memory_order_seq_cst)) return false;
+    if (p.m.load(std::memory_order_relaxed) != nullptr && !p.quiet.load(std::memory_order_seq_cst)) return false;
     if (p.timers.size() != 0) return false;
   }
   // Once more: a processor that woke during the look has left the count.

@@ -43,7 +43,8 @@ struct alignas(64) G : Task {
   std::atomic<GState> state{GState::kIdle};
   GKind kind = GKind::kGoroutine;
   std::atomic<WaitReason> wait_reason{WaitReason::kNone};
-  bool unwinding = false;            // Goexit is on its way
+  bool in_place = false;             // preempted inside a signal handler, which holds `bound`
+  uint32_t lock_count = 0;           // LockOSThread
   Machine* bound = nullptr;          // may run on this machine only
   Core* core = nullptr;              // its runtime
   ExceptionGlobals exceptions;       // while it is switched out

@@ -93,17 +93,12 @@ void Core::Unpark(ProcId id) {
   wakeups_.fetch_add(1, std::memory_order_relaxed);
   if (monitor_asleep_.load(std::memory_order_relaxed)) engine_->WakeMonitor();
   Charge(Cost::kWake);
-  if (p.m != nullptr) {
-    engine_->UnparkMachine(p.m);
+  if (Machine* m = p.m.load(std::memory_order_acquire)) {
+    engine_->UnparkMachine(m);
     return;
   }
-  Machine* m = NewMachine();
-  m->p = &p;
-  m->spinning = true;
-  p.m = m;
-  if (absl::Status status = engine_->StartMachine(m); !status.ok()) {
-    Fatal(std::string(status.message()));
-  }
+  p.first_wake_spins = true;
+  StartMachineFor(&p);
 }
 
 [[gnu::cold]] void Core::WakeOneIdle() {
@@ -132,12 +127,9 @@ void Core::WakeForTimer(ProcId proc) {
 }
 
 void Core::WakeEverybody() {
-  for (ProcId id = 0; id < proc_count_; ++id) {
-    if (procs_[id].m != nullptr && ClaimIdle(id)) {
-      idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
-      Unpark(id);
-    }
-  }
+  // A wake-up that nobody waited for makes a later sleep short, and by then every machine knows.
+  RawLockHolder hold(machines_lock_);
+  for (auto& m : machines_) engine_->UnparkMachine(m.get());
 }
 
 // ---- searching ----

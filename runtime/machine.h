@@ -28,6 +28,16 @@ struct Machine {
   Processor* p = nullptr;
   ExceptionGlobals* exceptions = nullptr;  // the thread's, as the C++ ABI keeps them
   G* next = nullptr;                       // handed by a goroutine that left: to be run at once
+
+  // See handoff.cc.
+  Machine* next_spare = nullptr;
+  G* locked = nullptr;                     // the goroutine that keeps this thread for itself
+  bool thread_ends = false;                // it ended while it did
+  G* preempted = nullptr;                  // comes with a processor: to be made runnable
+  Processor* syscall_p = nullptr;          // whose holder it was when its blocking call began
+  G* returned = nullptr;                   // back from a blocking call whose processor is gone
+  int tid = 0;                             // the kernel's name of the thread
+
   bool spinning = false;                   // searching, and counted so (see idle.cc)
   std::atomic<uint32_t> wake_word{0};      // the engine's: what the machine sleeps on
   void* engine_data = nullptr;             // the engine's
@@ -52,14 +62,17 @@ enum Attention : uint32_t {
 struct alignas(128) Processor {
   // The holder's own.
   ProcContext context;
-  Machine* m = nullptr;          // its holder
+  std::atomic<Machine*> m{nullptr};  // its holder
   uint64_t next_id = 0;          // goroutine ids reserved for this processor
   uint64_t last_id = 0;
+  bool first_wake_spins = false; // its first machine starts as a searching one, counted by its waker
   Nanos dispatched_at = 0;       // where the policy wants times
-  Counter spawned, exited, dispatches, parks, readies;
+  Counter spawned, exited, dispatches, parks, readies, syscalls;
 
   // Others write here.
   alignas(128) std::atomic<uint32_t> attention{0};
+  std::atomic<uint32_t> syscall{0};        // 1: its holder is in a blocking call, and it may be retaken
+  std::atomic<uint64_t> preempt_tag{0};    // `dispatches` when its preemption was asked for
   std::atomic<bool> quiet{false};  // asleep, or about to be, after it found nothing anywhere (deadlock.cc)
   std::atomic<Nanos> slice{0};   // of the running goroutine; 0: the quantum
   alignas(128) TimerHeap timers;

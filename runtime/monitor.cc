@@ -13,6 +13,7 @@ namespace {
 constexpr Nanos kShortestDelay = 20'000;
 constexpr Nanos kLongestDelay = 10'000'000;
 constexpr int kQuietLooks = 50;
+constexpr Nanos kLongCall = 10'000'000;  // Go's
 }  // namespace
 
 Nanos Core::MonitorTick() {
@@ -28,12 +29,21 @@ Nanos Core::MonitorTick() {
     ProcWatch& watch = watch_[id];
     const bool asleep = (idle_set_[id / 64].load(std::memory_order_relaxed) >> (id % 64) & 1) != 0;
     const uint64_t dispatches = p.dispatches.Get();
-    if (asleep || dispatches != watch.dispatches) {
-      watch = {dispatches, now};
+    const uint64_t syscalls = p.syscalls.Get();
+    if (asleep || dispatches != watch.dispatches || syscalls != watch.syscalls) {
+      watch = {dispatches, syscalls, now};
       busy |= !asleep;
       continue;
     }
     busy = true;
+    if (p.syscall.load(std::memory_order_relaxed) != 0) {
+      // Somebody may want it (all others are busy, and nobody searches), or it has been gone for long in any case.
+      if (idle_word_.load(std::memory_order_relaxed) == 0 || now - watch.since >= kLongCall) {
+        Retake(p);
+        acted = true;
+      }
+      continue;
+    }
     overdue |= p.timers.EarliestRelaxed() < now - kShortestDelay;
     Nanos slice = p.slice.load(std::memory_order_relaxed);
     if (slice == 0) slice = quantum;
@@ -46,6 +56,7 @@ Nanos Core::MonitorTick() {
     }
     next_slice_end = std::min(next_slice_end, watch.since + slice);
   }
+  KeepSpares();
   if (overdue) {
     WakeOneIdle();  // it searches, and takes the timers of others as it does
     acted = true;

@@ -28,16 +28,6 @@ void Core::AccountRun(Processor* p, G* left) {
   p->context.now = now;
 }
 
-// `g` is about to run on `p`.
-inline void Core::Dispatched(Processor* p, G* g) {
-  ChangeState<GState::kRunnable, GState::kRunning>(g->state, g);
-  g->last_proc = p->context.id;
-  p->dispatches.Add(1);
-  if (timed_) [[unlikely]] {
-    Charge(Cost::kSwitch);
-    p->dispatched_at = p->context.now = engine_->Now();
-  }
-}
 
 void Core::SwitchOut(G* self) {
   ThreadState& thread = This();
@@ -82,6 +72,10 @@ void Core::ExitGoroutine(G* self) {
   Processor* p = This().p;
   if (policy_traits_.wants_task_hooks) [[unlikely]] policy_->TaskExited(p->context, *self);
   p->exited.Add(1);
+  if (self->bound != nullptr) [[unlikely]] {
+    self->bound->locked = nullptr;
+    self->bound->thread_ends = true;
+  }
   ChangeState<GState::kRunning, GState::kDead>(self->state, self);
   SwitchOut(self);
   __builtin_unreachable();  // a dead goroutine is never entered again
@@ -90,11 +84,16 @@ void Core::ExitGoroutine(G* self) {
 void Core::RunLoop(Machine* m) {
   G* system = &m->system;
   for (;;) {
+    if (!BeforeWork(m)) return;
     m->p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
     G* g = std::exchange(m->next, nullptr);
     if (g == nullptr) g = FindWork(m);
     if (g == nullptr) return;
     StopSpinning(m);
+    if (g->bound != nullptr && g->bound != m) {
+      GiveToBound(m, g);
+      continue;
+    }
     // It may be on the CPU of a machine that is just leaving it. That machine waits for nobody, or waits as we do, on its
     // own stack: so this ends soon.
     void* context;

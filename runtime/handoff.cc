@@ -1,0 +1,274 @@
+// Machines without a processor, and processors that change hands.
+//
+// A machine loses its processor when its goroutine must keep its kernel thread but not the processor:
+//   in a blocking call      gyre::Blocking: the monitor retakes the processor of a call that lasts
+//   preempted in place      a signal handler holds the thread, with locks and thread-locals in mid-flight (the `klt` strategy;
+//                           Shiina et al., "Lightweight Preemptive User-Level Threads", PPoPP 2021)
+//   locked to its thread    gyre::LockOSThread: the thread waits while its goroutine does
+// The processor goes to a spare machine. The goroutine comes back through the policy like any other; whoever picks it sees
+// that it is bound to a machine, gives that machine the processor, and becomes a spare itself.
+//
+// Invariants
+//  1. A processor has exactly one holder. It is given by: writing the receiver's `p`, then unparking it. The giver does not
+//     touch the processor afterwards.
+//  2. A machine that waits for a processor is woken for one or for the runtime's end, and looks at `p` to tell.
+//  3. `syscall` of a processor goes from 1 to 0 once for each blocking call: by the caller that comes back (it keeps the
+//     processor) or by the monitor (which hands it off).
+#include <csignal>
+#include <string>
+#include <utility>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/blocking.h"
+#include "runtime/core.h"
+#include "runtime/foreign.h"
+#include "runtime/panic.h"
+#include "runtime/park.h"
+#include "runtime/switch.h"
+
+namespace gyre::internal {
+
+// ---- giving and taking ----
+
+void Core::GiveProcessor(Processor* p, Machine* m) {
+  m->p = p;
+  p->m.store(m, std::memory_order_relaxed);
+  engine_->UnparkMachine(m);  // releases the two stores
+}
+
+Machine* Core::TakeSpare() {
+  RawLockHolder hold(spares_lock_);
+  Machine* m = spares_;
+  if (m != nullptr) {
+    spares_ = m->next_spare;
+    --spare_count_;
+  }
+  return m;
+}
+
+void Core::StartMachineFor(Processor* p) {
+  Machine* m = NewMachine();
+  m->p = p;
+  if (p != nullptr) p->m.store(m, std::memory_order_relaxed);
+  if (absl::Status status = engine_->StartMachine(m); !status.ok()) Fatal(std::string(status.message()));
+}
+
+void Core::HandOff(Processor* p) {
+  if (Machine* spare = TakeSpare()) {
+    GiveProcessor(p, spare);
+  } else {
+    StartMachineFor(p);
+  }
+}
+
+Processor* Core::Surrender(Machine* m) {
+  This().p = nullptr;
+  return std::exchange(m->p, nullptr);
+}
+
+bool Core::AwaitProcessor(Machine* m, bool as_spare) {
+  if (as_spare) {
+    RawLockHolder hold(spares_lock_);
+    m->next_spare = spares_;
+    spares_ = m;
+    ++spare_count_;
+  }
+  while (m->p == nullptr) {
+    // The end's wake-up comes after the flag: one of the two is seen.
+    if (stopping()) return false;
+    engine_->ParkMachine(m, kNever);
+  }
+  This().p = m->p;
+  if (G* g = std::exchange(m->preempted, nullptr)) {
+    ChangeState<GState::kPreempted, GState::kRunnable>(g->state, g);
+    if (timed_) [[unlikely]] g->ready_at = m->p->context.now = engine_->Now();
+    ActOn(policy_->Enqueue(m->p->context, g, EnqueueReason::kPreempted), m->p);
+  }
+  return true;
+}
+
+bool Core::BeforeWork(Machine* m) {
+  const bool ended_locked = m->thread_ends;
+  if (m->p != nullptr && m->next == nullptr && (m->locked != nullptr || ended_locked)) {
+    HandOff(Surrender(m));
+    if (ended_locked && m != main_machine_) return false;
+  }
+  if (m->p == nullptr) {
+    if (G* g = std::exchange(m->returned, nullptr)) {
+      retaken_.fetch_sub(1, std::memory_order_relaxed);
+      Inject(g);
+    }
+    // Run's own thread cannot end, and must not run others after a goroutine that was locked to it has ended: it waits.
+    return AwaitProcessor(m, /*as_spare=*/m->locked == nullptr && !ended_locked);
+  }
+  return true;
+}
+
+void Core::GiveToBound(Machine* m, G* g) {
+  Machine* target = g->bound;
+  Processor* p = Surrender(m);
+  if (g->in_place) {
+    g->in_place = false;
+    g->bound = nullptr;
+    held_in_place_.fetch_sub(1, std::memory_order_relaxed);
+    Dispatched(p, g);
+  } else {
+    target->next = g;
+  }
+  GiveProcessor(p, target);
+}
+
+// ---- preemption in place ----
+
+void Core::SignalMachine(ProcId proc, int signal) {
+  Processor& p = procs_[proc];
+  p.preempt_tag.store(p.dispatches.Get(), std::memory_order_relaxed);
+  Machine* m = p.m.load(std::memory_order_relaxed);
+  // Machines are never freed while the runtime lives. A thread that has ended is not found; nothing is lost.
+  if (m != nullptr && m->tid != 0) syscall(SYS_tgkill, getpid(), m->tid, signal);
+}
+
+bool Core::PreemptInPlace() {
+  ThreadState& thread = This();
+  Processor* p = thread.p;
+  if (thread.no_preempt != 0) {
+    thread.preempt_pending.store(true, std::memory_order_relaxed);
+    return false;
+  }
+  // The request was for another goroutine than the one that runs now: it came late.
+  if (p->preempt_tag.load(std::memory_order_relaxed) != p->dispatches.Get()) return false;
+  NoPreemptEnter();
+  Machine* spare = TakeSpare();
+  if (spare != nullptr) {
+    Machine* m = thread.m;
+    G* g = thread.g;
+    if (timed_) AccountRun(p, g);
+    ChangeState<GState::kRunning, GState::kPreempted>(g->state, g);
+    g->bound = m;
+    g->in_place = true;
+    held_in_place_.fetch_add(1, std::memory_order_relaxed);
+    spare->preempted = g;
+    GiveProcessor(Surrender(m), spare);
+    while (m->p == nullptr) engine_->ParkMachine(m, kNever);
+    thread.p = m->p;
+  }
+  // Not NoPreemptExit: a goroutine must not yield from inside a signal handler.
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  --thread.no_preempt;
+  return spare != nullptr;
+}
+
+void Core::KeepSpares() {
+  if (!preemption_traits_.asynchronous) return;
+  int missing;
+  {
+    RawLockHolder hold(spares_lock_);
+    missing = proc_count_ - spare_count_;
+  }
+  const int room = config_.max_threads - machines_alive_.load(std::memory_order_relaxed);
+  for (int i = 0; i < std::min(missing, room); ++i) StartMachineFor(nullptr);
+}
+
+namespace {
+
+void (*preempt_handler)(PreemptionHost&) = nullptr;
+
+void OnPreemptSignal(int) {
+  const int saved_errno = errno;
+  ThreadState& thread = This();
+  if (thread.p != nullptr && thread.g != nullptr && thread.g->kind == GKind::kGoroutine) {
+    preempt_handler(*thread.m->core);
+  }
+  errno = saved_errno;
+}
+
+}  // namespace
+
+absl::Status Core::InstallHandler(int signal, void (*handler)(PreemptionHost&)) {
+  struct sigaction action = {};
+  action.sa_handler = &OnPreemptSignal;
+  // On the alternate stack: the goroutine's may have no room. Restarted: an interrupted call is nobody's business.
+  action.sa_flags = SA_ONSTACK | SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  preempt_handler = handler;
+  if (sigaction(signal, &action, nullptr) != 0) return absl::InternalError("gyre: cannot handle the preemption signal");
+  return absl::OkStatus();
+}
+
+// ---- blocking calls ----
+
+bool EnterBlocking() {
+  NoPreempt off;
+  ThreadState& thread = This();
+  if (thread.p == nullptr) return false;  // a foreign thread, or a call inside a call
+  Processor* p = thread.p;
+  Machine* m = thread.m;
+  ChangeState<GState::kRunning, GState::kSyscall>(thread.g->state, thread.g);
+  m->syscall_p = p;
+  m->p = thread.p = nullptr;
+  p->syscalls.Add(1);
+  // Release: the monitor that retakes the processor sees its state.
+  p->syscall.store(1, std::memory_order_release);
+  return true;
+}
+
+void ExitBlocking() {
+  NoPreempt off;
+  ThreadState& thread = This();
+  Machine* m = thread.m;
+  G* self = thread.g;
+  Processor* p = std::exchange(m->syscall_p, nullptr);
+  uint32_t in_call = 1;
+  if (p->syscall.compare_exchange_strong(in_call, 0, std::memory_order_acquire)) {
+    m->p = thread.p = p;
+    ChangeState<GState::kSyscall, GState::kRunning>(self->state, self);
+    return;
+  }
+  ChangeState<GState::kSyscall, GState::kRunnable>(self->state, self);
+  m->returned = self;
+  SwitchTo(thread, m, self, &m->system, m->system.context.load(std::memory_order_relaxed));
+}
+
+void Core::Retake(Processor& p) {
+  uint32_t in_call = 1;
+  if (!p.syscall.compare_exchange_strong(in_call, 0, std::memory_order_acquire)) return;
+  retaken_.fetch_add(1, std::memory_order_relaxed);
+  p.m.store(nullptr, std::memory_order_relaxed);
+  HandOff(&p);
+}
+
+}  // namespace gyre::internal
+
+namespace gyre {
+
+namespace {
+internal::G* GoroutineOr(const char* what) {
+  internal::G* self = internal::This().g;
+  if (self == nullptr || self->kind != internal::GKind::kGoroutine) {
+    Panic(std::string(what) + ": the calling thread runs no goroutine");
+  }
+  return self;
+}
+}  // namespace
+
+void LockOSThread() {
+  internal::G* self = GoroutineOr("gyre::LockOSThread");
+  internal::NoPreempt off;
+  if (self->lock_count++ == 0) {
+    self->bound = internal::This().m;
+    self->bound->locked = self;
+  }
+}
+
+void UnlockOSThread() {
+  internal::G* self = GoroutineOr("gyre::UnlockOSThread");
+  internal::NoPreempt off;
+  if (self->lock_count != 0 && --self->lock_count == 0) {
+    self->bound->locked = nullptr;
+    self->bound = nullptr;
+  }
+}
+
+}  // namespace gyre
