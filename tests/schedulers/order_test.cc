@@ -1,0 +1,501 @@
+// In which order the policies run what they have: the property that each is named for. (gmp has a file of its own.)
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/schedulers/policy_harness.h"
+
+namespace gyre {
+namespace {
+
+using testing::PolicyHarness;
+using Ids = std::vector<uint64_t>;
+
+constexpr Nanos kMicro = 1000;
+constexpr Nanos kMilli = 1'000'000;
+
+// Runs what `id` picks for its slice, but at most `at_most`, and preempts it.
+Task* RunSlice(PolicyHarness& h, ProcId id, Nanos at_most) {
+  const Dispatch d = h.Dispatched(id);
+  if (d.task == nullptr) return nullptr;
+  const Nanos ran = d.slice == 0 ? at_most : std::min(d.slice, at_most);
+  h.now += ran;
+  d.task->ran_for += ran;
+  h.Enqueue(id, d.task, EnqueueReason::kPreempted);
+  return d.task;
+}
+
+// ---- global, cfcfs ----
+
+TEST(Global, IsFirstInFirstOutForEverybodyAndEveryReason) {
+  for (const char* spec : {"global", "cfcfs"}) {
+    PolicyHarness h(spec, 3);
+    h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
+    h.Enqueue(1, h.NewTask(), EnqueueReason::kYielded);
+    h.Enqueue(2, h.NewTask(), EnqueueReason::kInjected);
+    h.Enqueue(1, h.NewTask(), EnqueueReason::kPreempted);
+    h.Enqueue(0, h.NewTask(), EnqueueReason::kUnblocked);
+    Ids ids;
+    for (ProcId id : {2, 0, 1, 1, 0}) ids.push_back(h.PickId(id));
+    EXPECT_EQ(ids, (Ids{1, 2, 3, 4, 5})) << spec;
+  }
+}
+
+TEST(Cfcfs, EveryDispatchHasTheQuantum) {
+  PolicyHarness standard("cfcfs", 1);
+  standard.Enqueue(0, standard.NewTask(), EnqueueReason::kNew);
+  EXPECT_EQ(standard.Dispatched(0).slice, 100 * kMicro);
+  PolicyHarness h("cfcfs:quantum=20us", 1);
+  h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
+  EXPECT_EQ(h.Dispatched(0).slice, 20 * kMicro);
+}
+
+TEST(Cfcfs, AShortRequestWaitsForOneQuantumOfALongOne) {
+  PolicyHarness h("cfcfs:quantum=20us", 1);
+  Task* longer = h.NewTask();
+  Task* shorter = h.NewTask();
+  h.Enqueue(0, longer, EnqueueReason::kNew);
+  h.Enqueue(0, shorter, EnqueueReason::kInjected);
+  EXPECT_EQ(RunSlice(h, 0, kMilli), longer);
+  EXPECT_EQ(h.now, 20 * kMicro);
+  EXPECT_EQ(h.Pick(0), shorter);
+}
+
+// ---- local ----
+
+TEST(Local, WhatIsMadeOnAProcessorStaysThere) {
+  PolicyHarness h("local", 2);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(h.Enqueue(0, h.NewTask(), EnqueueReason::kNew).kind, WakeHint::kNone);
+  }
+  EXPECT_EQ(h.Pick(1, PickMode::kExhaustive), nullptr);
+  EXPECT_EQ(h.Drain(0), (Ids{1, 2, 3, 4}));
+}
+
+TEST(Local, AWokenTaskGoesHomeAndItsProcessorIsWoken) {
+  PolicyHarness h("local", 4);
+  Task* t = h.NewTask();
+  t->last_proc = 2;
+  const WakeHint hint = h.Enqueue(0, t, EnqueueReason::kUnblocked);
+  EXPECT_EQ(hint.kind, WakeHint::kProc);
+  EXPECT_EQ(hint.proc, 2);
+  EXPECT_EQ(h.Pick(0, PickMode::kExhaustive), nullptr);
+  EXPECT_EQ(h.Pick(2), t);
+  EXPECT_EQ(h.Enqueue(2, t, EnqueueReason::kUnblocked).kind, WakeHint::kNone);  // by its own processor
+  EXPECT_EQ(h.Pick(2), t);
+}
+
+TEST(Local, InjectedTasksAreDealtOut) {
+  PolicyHarness h("local", 3);
+  std::map<ProcId, int> given;
+  for (int i = 0; i < 9; ++i) {
+    const WakeHint hint = h.Enqueue(kNoProc, h.NewTask(), EnqueueReason::kInjected);
+    ASSERT_EQ(hint.kind, WakeHint::kProc);
+    ++given[hint.proc];
+  }
+  EXPECT_EQ(given, (std::map<ProcId, int>{{0, 3}, {1, 3}, {2, 3}}));
+  for (ProcId id = 0; id < 3; ++id) EXPECT_EQ(h.Drain(id).size(), 3u);
+}
+
+TEST(Local, SpreadDealsOutNewTasksToo) {
+  PolicyHarness h("local:spawn=spread", 3);
+  for (int i = 0; i < 9; ++i) h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
+  for (ProcId id = 0; id < 3; ++id) EXPECT_EQ(h.Drain(id).size(), 3u);
+}
+
+// ---- lifo ----
+
+TEST(Lifo, TheNewestFirstAndThievesTakeTheOldest) {
+  PolicyHarness h("lifo", 2);
+  for (int i = 0; i < 6; ++i) h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
+  EXPECT_EQ(h.PickId(1, PickMode::kSearch), 1u);
+  EXPECT_EQ(h.PickId(1, PickMode::kSearch), 2u);
+  EXPECT_EQ(h.policy().Stats().steals, 2u);
+  EXPECT_EQ(h.Drain(0, PickMode::kFast), (Ids{6, 5, 4, 3}));
+}
+
+TEST(Lifo, AYielderLetsAllOthersRunFirst) {
+  PolicyHarness h("lifo", 1);
+  for (int i = 0; i < 3; ++i) h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
+  Task* t = h.Pick(0);
+  h.Enqueue(0, t, EnqueueReason::kYielded);
+  EXPECT_EQ(h.Drain(0), (Ids{2, 1, 3}));
+}
+
+TEST(Lifo, TheOldestOfItsOwnIsNotStarvedByAPair) {
+  PolicyHarness h("lifo", 1);
+  Task* oldest = h.NewTask();
+  h.Enqueue(0, oldest, EnqueueReason::kNew);
+  Task* pair = h.NewTask();
+  for (int i = 0; i < 4 * 61; ++i) {
+    h.Enqueue(0, pair, EnqueueReason::kUnblocked);
+    if (h.Pick(0) == oldest) return;
+  }
+  FAIL() << "passed over 244 times";
+}
+
+TEST(Lifo, AFullRingOfYieldersSpills) {
+  PolicyHarness h("lifo:fair_every=1000000", 2);
+  for (int i = 0; i < 257; ++i) h.Enqueue(0, h.NewTask(), EnqueueReason::kYielded);
+  EXPECT_EQ(h.policy().Stats().overflows, 1u);
+  EXPECT_EQ(h.Drain(1, PickMode::kFast).size(), 129u);
+  EXPECT_EQ(h.policy().Stats().shared_picks, 129u);
+  EXPECT_EQ(h.Drain(0, PickMode::kFast).size(), 128u);
+}
+
+// ---- priority ----
+
+Task* WithPriority(PolicyHarness& h, int32_t priority) {
+  Task* t = h.NewTask();
+  t->priority = priority;
+  return t;
+}
+
+TEST(Priority, TheHighestFirstEqualsInOrder) {
+  PolicyHarness h("priority", 1);
+  for (int32_t priority : {0, 5, -3, 5, 0, INT32_MAX, INT32_MIN, 5}) {
+    h.Enqueue(0, WithPriority(h, priority), EnqueueReason::kNew);
+  }
+  EXPECT_EQ(h.Drain(0), (Ids{6, 2, 4, 8, 1, 5, 3, 7}));
+}
+
+TEST(Priority, AYielderGoesBehindItsEqualsOnly) {
+  PolicyHarness h("priority", 1);
+  Task* yielder = WithPriority(h, 1);
+  Task* equal = WithPriority(h, 1);
+  Task* lower = WithPriority(h, 0);
+  h.Enqueue(0, lower, EnqueueReason::kNew);
+  h.Enqueue(0, equal, EnqueueReason::kNew);
+  h.Enqueue(0, yielder, EnqueueReason::kYielded);
+  EXPECT_EQ(h.Pick(0), equal);
+  EXPECT_EQ(h.Pick(0), yielder);
+  EXPECT_EQ(h.Pick(0), lower);
+}
+
+TEST(Priority, PreemptsTheLeastUrgentWhenNobodyIsIdle) {
+  PolicyHarness h("priority", 3);
+  for (int32_t priority : {3, 1, 2}) h.Enqueue(kNoProc, WithPriority(h, priority), EnqueueReason::kInjected);
+  EXPECT_EQ(h.Pick(0)->priority, 3);
+  EXPECT_EQ(h.Pick(2)->priority, 2);
+  // Processor 1 is idle.
+  EXPECT_EQ(h.Enqueue(0, WithPriority(h, 9), EnqueueReason::kNew).kind, WakeHint::kAnyIdle);
+  EXPECT_EQ(h.Pick(1)->priority, 9);
+  // All run: 3, 9 and 2.
+  WakeHint hint = h.Enqueue(0, WithPriority(h, 5), EnqueueReason::kUnblocked);
+  EXPECT_EQ(hint.kind, WakeHint::kPreempt);
+  EXPECT_EQ(hint.proc, 2);
+  // Another one that comes before processor 2 has obeyed goes to the next.
+  hint = h.Enqueue(0, WithPriority(h, 4), EnqueueReason::kUnblocked);
+  EXPECT_EQ(hint.kind, WakeHint::kPreempt);
+  EXPECT_EQ(hint.proc, 0);
+  EXPECT_EQ(h.Enqueue(0, WithPriority(h, 4), EnqueueReason::kUnblocked).kind, WakeHint::kAnyIdle);
+  // A processor that finds nothing is idle again.
+  h.Drain(1);
+  EXPECT_EQ(h.Enqueue(0, WithPriority(h, 100), EnqueueReason::kUnblocked).kind, WakeHint::kAnyIdle);
+}
+
+TEST(Priority, APriorityThatChangesCounts) {
+  PolicyHarness h("priority", 1);
+  Task* t = WithPriority(h, 5);
+  h.Enqueue(0, t, EnqueueReason::kNew);
+  h.Pick(0);
+  EXPECT_EQ(h.Enqueue(0, WithPriority(h, 4), EnqueueReason::kNew).kind, WakeHint::kAnyIdle);
+  t->priority = 1;
+  ASSERT_TRUE(h.policy().traits().wants_task_hooks);
+  h.policy().AttributesChanged(h.context(0), *t);
+  EXPECT_EQ(h.Enqueue(0, WithPriority(h, 3), EnqueueReason::kNew).kind, WakeHint::kPreempt);
+  h.Enqueue(0, t, EnqueueReason::kPreempted);
+  EXPECT_EQ(h.Drain(0), (Ids{2, 3, 1}));
+}
+
+TEST(Priority, PreemptionCanBeOff) {
+  PolicyHarness h("priority:preempt=off", 1);
+  h.Enqueue(0, WithPriority(h, 0), EnqueueReason::kNew);
+  h.Pick(0);
+  EXPECT_EQ(h.Enqueue(0, WithPriority(h, 9), EnqueueReason::kNew).kind, WakeHint::kAnyIdle);
+}
+
+// ---- edf ----
+
+Task* WithDeadline(PolicyHarness& h, Nanos deadline) {
+  Task* t = h.NewTask();
+  t->deadline = deadline;
+  return t;
+}
+
+TEST(Edf, TheEarliestFirstNoneLastEqualsInOrder) {
+  PolicyHarness h("edf", 1);
+  for (Nanos deadline : {Nanos{50}, kNever, Nanos{10}, Nanos{50}, kNever, Nanos{-5}}) {
+    h.Enqueue(0, WithDeadline(h, deadline), EnqueueReason::kNew);
+  }
+  EXPECT_EQ(h.Drain(0), (Ids{6, 3, 1, 4, 2, 5}));
+}
+
+TEST(Edf, AYielderWaitsAmongThoseWithoutADeadline) {
+  PolicyHarness h("edf", 1);
+  Task* yielder = WithDeadline(h, 10);
+  Task* none = WithDeadline(h, kNever);
+  Task* later_none = WithDeadline(h, kNever);
+  h.Enqueue(0, none, EnqueueReason::kNew);
+  h.Enqueue(0, yielder, EnqueueReason::kYielded);
+  h.Enqueue(0, later_none, EnqueueReason::kNew);
+  EXPECT_EQ(h.Pick(0), none);
+  EXPECT_EQ(h.Pick(0), yielder);
+  // Only for that once.
+  h.Enqueue(0, yielder, EnqueueReason::kPreempted);
+  EXPECT_EQ(h.Pick(0), yielder);
+  EXPECT_EQ(h.Pick(0), later_none);
+}
+
+TEST(Edf, PreemptsTheLatestWhenNobodyIsIdle) {
+  PolicyHarness h("edf", 2);
+  h.Enqueue(0, WithDeadline(h, 100), EnqueueReason::kNew);
+  h.Enqueue(0, WithDeadline(h, kNever), EnqueueReason::kNew);
+  h.Pick(0);
+  h.Pick(1);
+  const WakeHint hint = h.Enqueue(0, WithDeadline(h, 200), EnqueueReason::kUnblocked);
+  EXPECT_EQ(hint.kind, WakeHint::kPreempt);
+  EXPECT_EQ(hint.proc, 1);
+  EXPECT_EQ(h.Enqueue(0, WithDeadline(h, 300), EnqueueReason::kUnblocked).kind, WakeHint::kAnyIdle);
+}
+
+// ---- fair ----
+
+TEST(Fair, SharesAreProportionalToWeights) {
+  PolicyHarness h("fair", 1);
+  ASSERT_TRUE(h.policy().traits().wants_times);
+  std::vector<Task*> tasks;
+  for (uint32_t weight : {1024u, 2048u, 4096u, 512u}) {
+    tasks.push_back(h.NewTask());
+    tasks.back()->weight = weight;
+    h.Enqueue(0, tasks.back(), EnqueueReason::kNew);
+  }
+  while (h.now < 10'000 * kMilli) RunSlice(h, 0, 10 * kMilli);
+  for (Task* t : tasks) {
+    const double expected = 10'000.0 * kMilli * t->weight / (1024 + 2048 + 4096 + 512);
+    EXPECT_NEAR(static_cast<double>(t->ran_for), expected, 0.01 * expected) << t->weight;
+  }
+}
+
+TEST(Fair, WaitingSavesUpNoMoreThanTheCredit) {
+  PolicyHarness h("fair:credit=3ms", 1);
+  Task* busy = h.NewTask();
+  Task* sleeper = h.NewTask();
+  h.Enqueue(0, sleeper, EnqueueReason::kNew);
+  ASSERT_EQ(h.Pick(0), sleeper);  // and blocks
+  h.Enqueue(0, busy, EnqueueReason::kNew);
+  while (h.now < 1000 * kMilli) RunSlice(h, 0, kMilli);
+  h.Enqueue(0, sleeper, EnqueueReason::kUnblocked);
+  const Nanos woken_at = h.now;
+  while (RunSlice(h, 0, kMilli / 2) == sleeper) {
+  }
+  EXPECT_GE(sleeper->ran_for, 2 * kMilli);
+  EXPECT_LE(sleeper->ran_for, 5 * kMilli);
+  EXPECT_GE(h.now, woken_at + sleeper->ran_for);
+}
+
+TEST(Fair, ANewTaskOwesNothingAndIsOwedNothing) {
+  PolicyHarness h("fair", 1);
+  Task* old = h.NewTask();
+  h.Enqueue(0, old, EnqueueReason::kNew);
+  while (h.now < 100 * kMilli) RunSlice(h, 0, kMilli);
+  Task* young = h.NewTask();
+  h.Enqueue(0, young, EnqueueReason::kNew);
+  const Nanos before = old->ran_for;
+  while (h.now < 200 * kMilli) RunSlice(h, 0, kMilli);
+  EXPECT_NEAR(static_cast<double>(young->ran_for), static_cast<double>(old->ran_for - before), 7.0 * kMilli);
+}
+
+TEST(Fair, AYielderGoesBehindTheNextInLine) {
+  PolicyHarness h("fair", 1);
+  Task* a = h.NewTask();
+  Task* b = h.NewTask();
+  h.Enqueue(0, b, EnqueueReason::kNew);
+  h.Enqueue(0, a, EnqueueReason::kNew);
+  ASSERT_EQ(h.Pick(0), b);
+  b->ran_for += kMilli;
+  h.now += kMilli;
+  h.Enqueue(0, b, EnqueueReason::kPreempted);
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(h.Pick(0), a);
+    a->ran_for += 10;  // far behind b, and yet it lets b run
+    h.Enqueue(0, a, EnqueueReason::kYielded);
+    ASSERT_EQ(h.Pick(0), b);
+    b->ran_for += 10;
+    h.Enqueue(0, b, EnqueueReason::kYielded);
+  }
+}
+
+TEST(Fair, SlicesDivideTheLatencyDownToTheGranularity) {
+  PolicyHarness h("fair:latency=8ms,granularity=1ms", 1);
+  for (int i = 0; i < 4; ++i) h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
+  EXPECT_EQ(h.Dispatched(0).slice, 2 * kMilli);
+  PolicyHarness many("fair:latency=8ms,granularity=1ms", 1);
+  for (int i = 0; i < 100; ++i) many.Enqueue(0, many.NewTask(), EnqueueReason::kNew);
+  EXPECT_EQ(many.Dispatched(0).slice, kMilli);
+  PolicyHarness alone("fair:latency=8ms,granularity=1ms", 4);
+  alone.Enqueue(0, alone.NewTask(), EnqueueReason::kNew);
+  EXPECT_EQ(alone.Dispatched(0).slice, 8 * kMilli);
+}
+
+TEST(Fair, AGranularityLongerThanTheLatencyIsRefused) {
+  auto made = MakeScheduler("fair:latency=1ms,granularity=2ms");
+  ASSERT_TRUE(made.ok());
+  const absl::Status status = made->plugin->Start(Topology{1}, made->options);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(std::string(status.message()).find("granularity"), std::string::npos) << status;
+}
+
+TEST(Fair, PreemptsTheOneThatIsFurthestAhead) {
+  PolicyHarness h("fair", 2);
+  Task* ahead = h.NewTask();
+  Task* behind = h.NewTask();
+  Task* sleeper = h.NewTask();
+  for (Task* t : {ahead, behind, sleeper}) h.Enqueue(0, t, EnqueueReason::kNew);
+  for (int i = 0; i < 3; ++i) h.Pick(0);
+  ahead->ran_for = 100 * kMilli;
+  behind->ran_for = 90 * kMilli;
+  h.Enqueue(0, ahead, EnqueueReason::kPreempted);
+  h.Enqueue(0, behind, EnqueueReason::kPreempted);
+  EXPECT_EQ(h.Pick(0), behind);
+  EXPECT_EQ(h.Pick(1), ahead);
+  const WakeHint hint = h.Enqueue(0, sleeper, EnqueueReason::kUnblocked);
+  EXPECT_EQ(hint.kind, WakeHint::kPreempt);
+  EXPECT_EQ(hint.proc, 1);
+}
+
+// ---- las ----
+
+TEST(Las, WhoHasRunLeastRunsFirst) {
+  PolicyHarness h("las:quantum=1ms,levels=4", 1);
+  ASSERT_TRUE(h.policy().traits().wants_times);
+  const Nanos attained[] = {7 * kMilli, 0, 3 * kMilli, kMilli - 1, kMilli, 100 * kMilli};  // levels 3 0 2 0 1 3
+  for (Nanos ran : attained) {
+    Task* t = h.NewTask();
+    t->ran_for = ran;
+    h.Enqueue(0, t, EnqueueReason::kPreempted);
+  }
+  EXPECT_EQ(h.Drain(0), (Ids{2, 4, 5, 3, 1, 6}));
+}
+
+TEST(Las, ADispatchGetsTheRestOfItsLevelsQuantum) {
+  PolicyHarness h("las:quantum=1ms,levels=4", 1);
+  Task* t = h.NewTask();
+  const std::pair<Nanos, Nanos> attained_and_slice[] = {{0, kMilli},
+                                                        {400 * kMicro, 600 * kMicro},
+                                                        {kMilli, 2 * kMilli},
+                                                        {2 * kMilli, kMilli},
+                                                        {3 * kMilli, 4 * kMilli},
+                                                        {7 * kMilli, 8 * kMilli},
+                                                        {1000 * kMilli, 8 * kMilli}};
+  for (const auto& [attained, slice] : attained_and_slice) {
+    t->ran_for = attained;
+    h.Enqueue(0, t, EnqueueReason::kPreempted);
+    EXPECT_EQ(h.Dispatched(0).slice, slice) << attained;
+  }
+}
+
+TEST(Las, ANewcomerOvertakesALongOne) {
+  PolicyHarness h("las", 1);
+  Task* longer = h.NewTask();
+  h.Enqueue(0, longer, EnqueueReason::kNew);
+  for (int i = 0; i < 20; ++i) RunSlice(h, 0, 1000 * kMilli);
+  Task* shorter = h.NewTask();
+  h.Enqueue(0, shorter, EnqueueReason::kNew);
+  EXPECT_EQ(h.Pick(0), shorter);
+  // And where the long one runs, it is preempted.
+  h.Pick(0);
+  EXPECT_EQ(h.Enqueue(0, h.NewTask(), EnqueueReason::kNew).kind, WakeHint::kPreempt);
+}
+
+TEST(Las, EqualsOnTheLastLevelTakeTurns) {
+  PolicyHarness h("las:quantum=1ms,levels=3", 1);
+  std::vector<Task*> tasks;
+  for (int i = 0; i < 4; ++i) {
+    tasks.push_back(h.NewTask());
+    h.Enqueue(0, tasks.back(), EnqueueReason::kNew);
+  }
+  while (h.now < 1000 * kMilli) RunSlice(h, 0, 1000 * kMilli);
+  for (Task* t : tasks) EXPECT_NEAR(static_cast<double>(t->ran_for), 250.0 * kMilli, 8.0 * kMilli);
+}
+
+TEST(Las, PerWakeTheCountStartsAgain) {
+  for (bool per_wake : {false, true}) {
+    PolicyHarness h(per_wake ? "las:service=wake" : "las", 1);
+    Task* server = h.NewTask();
+    Task* fresh = h.NewTask();
+    server->ran_for = 1000 * kMilli;
+    h.Enqueue(0, server, EnqueueReason::kUnblocked);
+    h.Enqueue(0, fresh, EnqueueReason::kNew);
+    EXPECT_EQ(h.Pick(0), per_wake ? server : fresh);
+  }
+}
+
+TEST(Las, ABoostEndsStarvation) {
+  for (bool boost : {false, true}) {
+    PolicyHarness h(boost ? "las:quantum=1ms,boost=50ms" : "las:quantum=1ms", 1);
+    Task* longer = h.NewTask();
+    longer->ran_for = 1000 * kMilli;
+    h.Enqueue(0, longer, EnqueueReason::kPreempted);
+    bool ran = false;
+    for (int i = 0; i < 200 && !ran; ++i) {  // a stream of short ones that never lets up
+      h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
+      h.now += kMilli;
+      ran = h.Pick(0) == longer;
+    }
+    EXPECT_EQ(ran, boost);
+  }
+}
+
+// ---- random ----
+
+TEST(Random, EveryOneIsPickedEquallyOften) {
+  PolicyHarness h("random", 1, /*seed=*/42);
+  std::map<Task*, int> picks;
+  for (int i = 0; i < 5; ++i) h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
+  constexpr int kPicks = 50'000;
+  for (int i = 0; i < kPicks; ++i) {
+    Task* t = h.Pick(0);
+    ++picks[t];
+    h.Enqueue(0, t, EnqueueReason::kYielded);
+  }
+  // 10000 expected each; the standard deviation is 89.
+  for (const auto& [task, n] : picks) EXPECT_NEAR(n, kPicks / 5, 500);
+}
+
+TEST(Random, ASeedRepeatsTheSchedule) {
+  auto run = [](uint64_t seed) {
+    PolicyHarness h("random", 2, seed);
+    for (int i = 0; i < 50; ++i) h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
+    return h.Drain(1);
+  };
+  EXPECT_EQ(run(1), run(1));
+  EXPECT_NE(run(1), run(2));
+}
+
+// One object, one seed, one schedule: what the simulator relies on, for all policies.
+TEST(EveryPolicy, ASeedRepeatsTheSchedule) {
+  for (const std::string& spec : testing::AllSchedulers()) {
+    auto run = [&spec](uint64_t seed) {
+      PolicyHarness h(spec, 4, seed);
+      Ids ids;
+      std::vector<Task*> running(4);
+      for (int i = 0; i < 2000; ++i) {
+        h.now += 100;
+        const ProcId id = static_cast<ProcId>((i * 7 + i / 5) % 4);
+        if (running[id] != nullptr) h.Enqueue(id, running[id], static_cast<EnqueueReason>(1 + i % 3));
+        if (i % 3 == 0) h.Enqueue(id, h.NewTask(), EnqueueReason::kNew);
+        running[id] = h.Pick(id, static_cast<PickMode>(i % 3));
+        ids.push_back(running[id] == nullptr ? 0 : running[id]->id);
+      }
+      return ids;
+    };
+    EXPECT_EQ(run(5), run(5)) << spec;
+  }
+}
+
+}  // namespace
+}  // namespace gyre
