@@ -34,8 +34,14 @@
 
 namespace gyre {
 
-// Counts the incompatible changes of anything under plugins/. A shared object built against another number is refused.
-inline constexpr uint32_t kPluginInterfaceVersion = 1;
+// Counts the incompatible changes of anything under plugins/. It is part of the name of the function that registers, so that a
+// shared object built against another number finds no such function and is refused before any of its code has run.
+#ifndef GYRE_PLUGIN_INTERFACE_VERSION
+#define GYRE_PLUGIN_INTERFACE_VERSION 1
+#endif
+#define GYRE_INTERNAL_CAT2(a, b) a##b
+#define GYRE_INTERNAL_CAT(a, b) GYRE_INTERNAL_CAT2(a, b)
+#define GYRE_INTERNAL_REGISTER_PLUGIN GYRE_INTERNAL_CAT(RegisterPluginV, GYRE_PLUGIN_INTERFACE_VERSION)
 
 enum class PluginKind : uint8_t { kScheduler, kStack, kPreemption };
 absl::string_view PluginKindName(PluginKind kind);  // "scheduler", "stack", "preemption"
@@ -70,14 +76,13 @@ absl::Status LoadPluginLibrary(const std::string& path);
 
 namespace internal {
 
-// What a registration hands over. Its first member stays first for ever: it is read before the rest is trusted.
+// What a registration hands over.
 struct Registration {
-  uint32_t interface_version;
   PluginKind kind;
-  const char* name;
-  const char* help;
+  std::string name;
+  std::string help;
   std::vector<OptionSpec> options;
-  // Exactly one is set. A scheduler wrapper's maker gets the inner policy, started lazily through Configured.
+  // Exactly one is set.
   std::function<std::unique_ptr<SchedulerPolicy>()> scheduler;
   std::function<std::unique_ptr<SchedulerPolicy>(Configured<SchedulerPolicy>)> scheduler_wrapper;
   std::function<std::unique_ptr<StackAllocator>()> stack;
@@ -86,29 +91,20 @@ struct Registration {
 
 // Returns true. A name that is taken, or an option named like a configuration key, aborts the program (a built-in
 // plug-in) or makes the load fail (a shared object).
-bool RegisterPlugin(Registration registration);
+bool GYRE_INTERNAL_REGISTER_PLUGIN(Registration registration);
 
 }  // namespace internal
 }  // namespace gyre
 
-// Marks a shared object as a gyre plug-in, and with which interface.
-extern "C" __attribute__((weak, visibility("default"))) uint32_t gyre_plugin_interface_version() noexcept;
-
-#define GYRE_INTERNAL_CAT2(a, b) a##b
-#define GYRE_INTERNAL_CAT(a, b) GYRE_INTERNAL_CAT2(a, b)
-#define GYRE_INTERNAL_REGISTER(kind_, name_, help_, field_, maker_, ...)                                          \
-  extern "C" __attribute__((weak, visibility("default"))) uint32_t gyre_plugin_interface_version() noexcept {     \
-    return ::gyre::kPluginInterfaceVersion;                                                                       \
-  }                                                                                                               \
-  [[maybe_unused]] static const bool GYRE_INTERNAL_CAT(gyre_registered_, __LINE__) = [] {                         \
-    ::gyre::internal::Registration r{};                                                                           \
-    r.interface_version = ::gyre::kPluginInterfaceVersion;                                                        \
-    r.kind = ::gyre::PluginKind::kind_;                                                                           \
-    r.name = name_;                                                                                               \
-    r.help = help_;                                                                                               \
-    r.options = std::vector<::gyre::OptionSpec>{__VA_ARGS__};                                                     \
-    r.field_ = maker_;                                                                                            \
-    return ::gyre::internal::RegisterPlugin(std::move(r));                                                        \
+#define GYRE_INTERNAL_REGISTER(kind_, name_, help_, field_, maker_, ...)                    \
+  [[maybe_unused]] static const bool GYRE_INTERNAL_CAT(gyre_registered_, __LINE__) = [] {   \
+    ::gyre::internal::Registration r{};                                                     \
+    r.kind = ::gyre::PluginKind::kind_;                                                     \
+    r.name = name_;                                                                         \
+    r.help = help_;                                                                         \
+    r.options = std::vector<::gyre::OptionSpec>{__VA_ARGS__};                               \
+    r.field_ = maker_;                                                                      \
+    return ::gyre::internal::GYRE_INTERNAL_REGISTER_PLUGIN(std::move(r));                   \
   }()
 
 #define GYRE_REGISTER_SCHEDULER(name, Class, help, ...)                                                           \
