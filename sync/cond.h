@@ -47,8 +47,8 @@ class Locker {
 //  2. A goroutine goes into the queue before it unlocks L, so that a change made under L is never missed.
 class Cond {
  public:
-  template <typename L>
-  explicit Cond(L* lock) : L(lock) {}
+  template <typename AnyLock>
+  explicit Cond(AnyLock* lock) : L(lock) {}
   // Copies do not compile; using one that was made as raw bytes panics.
   Cond(const Cond&) = delete;
   Cond& operator=(const Cond&) = delete;
