@@ -210,6 +210,8 @@ inline int Main(int argc, char** argv, const char* peer, const char* version,
       options.scale = std::atof(value.c_str());
     } else if (key == "--load") {
       options.load = std::atof(value.c_str());
+    } else if (key == "--connections") {
+      // For echo, which no C++ peer has.
     } else if (key == "--dist") {
       options.dist = value;
     } else if (key == "--stacks") {
