@@ -10,8 +10,8 @@
 namespace gyre::stacks {
 namespace {
 
-// What a goroutine for which a size was asked may touch from the start, at most: whoever makes it writes its closure there,
-// and may be a thread on which a fault would not be understood.
+// What a goroutine for which a size was asked may touch from the start, at most: whoever makes it writes its
+// closure there, and may be a thread on which a fault would not be understood.
 constexpr size_t kOpenAtOnce = 64 << 10;
 
 constexpr size_t kRedZone = 128;
@@ -27,8 +27,8 @@ absl::Status ContiguousStacks::Start(int procs, const PluginOptions& options) {
   doubling_ = options.Choice("grow") == "double";
   if (doubling_ && guard == "off") {
     return absl::InvalidArgumentError(
-        "stack allocator contiguous: grow=double needs a guard to notice growth by, so guard=off does not go with it; use "
-        "guard=auto, or grow=lazy");
+        "stack allocator contiguous: grow=double needs a guard to notice growth by, so guard=off does not go with it; "
+        "use guard=auto, or grow=lazy");
   }
   return StartSlots(procs, static_cast<size_t>(options.Bytes("limit")), guard,
                     static_cast<size_t>(options.Bytes("guard_size")));
@@ -63,7 +63,8 @@ bool ContiguousStacks::Open(Stack& stack, int level) noexcept {
 
 bool ContiguousStacks::Close(Stack& stack, int level) {
   char* from = std::max(OpenLow(stack), WatchedLow(stack));
-  // Even if it fails half-way the lower level is right: what lies above it holds nothing, and is opened again at a fault.
+  // Even if it fails half-way the lower level is right: what lies above it holds nothing, and is opened again at a
+  // fault.
   stack = WithLevel(stack, ToSlot(stack), level);
   return guard().Reinstall(from, static_cast<size_t>(OpenLow(stack) - from));
 }
@@ -85,7 +86,8 @@ Stack ContiguousStacks::Allocate(ProcContext& p, size_t min) {
 FaultAction ContiguousStacks::OnFault(Stack& stack, uintptr_t address) noexcept {
   if (doubling_) {
     if (address >= reinterpret_cast<uintptr_t>(stack.low) && address < reinterpret_cast<uintptr_t>(OpenLow(stack))) {
-      if (!Open(stack, LevelFor(stack, reinterpret_cast<uintptr_t>(stack.top) - address))) return FaultAction::kNoMemory;
+      const size_t needed = reinterpret_cast<uintptr_t>(stack.top) - address;
+      if (!Open(stack, LevelFor(stack, needed))) return FaultAction::kNoMemory;
       grown_.fetch_add(1, std::memory_order_relaxed);
       return FaultAction::kRetry;
     }
@@ -105,9 +107,8 @@ size_t ContiguousStacks::Shrink(Stack& stack, uintptr_t sp) {
   const size_t unused = os().Resident(stack.low, static_cast<size_t>(in_use - stack.low));
   if (unused == 0 || used * 4 >= used + unused) return 0;
   if (!os().Advise(stack.low, static_cast<size_t>(in_use - stack.low), MADV_DONTNEED)) return 0;
-  if (const int level = LevelFor(stack, used); doubling_ && level < ToSlot(stack).level()) {
-    if (ToSlot(stack).level() != kUnguarded) Close(stack, level);
-  }
+  const int level = ToSlot(stack).level();
+  if (doubling_ && level != kUnguarded && level > LevelFor(stack, used)) Close(stack, LevelFor(stack, used));
   shrunk_.fetch_add(1, std::memory_order_relaxed);
   return unused;
 }

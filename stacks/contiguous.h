@@ -1,19 +1,20 @@
-// `contiguous`, the default: a slot of reserved address space for each goroutine, which takes memory as it is used and gives
-// it back, and whose addresses never change. That is how C++, where nobody can find and rewrite the pointers into a stack,
-// gets what Go gets by copying.
+// `contiguous`, the default: a slot of reserved address space for each goroutine, which takes memory as it is used
+// and gives it back, and whose addresses never change. That is how C++, where nobody can find and rewrite the
+// pointers into a stack, gets what Go gets by copying.
 //
 // Two ways to grow, option `grow`:
 //   lazy     The kernel commits a page when it is first touched. Nothing here runs, so nothing is counted.
-//   double   The stack begins with one page above a guard. Touching the guard moves it down, so that the size doubles, and
-//            counts. What that costs is about 3 us a doubling, and 1.6 us more for a fresh slot, over lazy's first touches.
-//            And it has a catch that lazy has not: a system call that is told to write into the part of a stack that is
-//            still guarded fails with EFAULT instead of growing it. Code compiled with -fstack-clash-protection touches its
-//            frames before it calls the kernel; a library that was not, and has a large buffer in a frame, may not.
+//   double   The stack begins with one page above a guard. Touching the guard moves it down, so that the size
+//            doubles, and counts. What that costs is about 3 us a doubling, and 1.6 us more for a fresh slot, over
+//            lazy's first touches. And it has a catch that lazy has not: a system call that is told to write into
+//            the part of a stack that is still guarded fails with EFAULT instead of growing it. Code compiled with
+//            -fstack-clash-protection touches its frames before it calls the kernel; a library that was not, and
+//            has a large buffer in a frame, may not.
 //
 // Both shrink alike: when a parked goroutine uses less than a quarter of what its stack has, the rest is given back.
 //
-// The size of a stack under `double` is 4 KiB << level, the level being kept in its Slot. Past kWatched bytes one more step
-// opens the whole of it, for watching on would need page tables of 2 MiB per stack of 1 GiB.
+// The size of a stack under `double` is 4 KiB << level, the level being kept in its Slot. Past kWatched bytes one
+// more step opens the whole of it, for watching on would need page tables of 2 MiB per stack of 1 GiB.
 #ifndef GYRE_STACKS_CONTIGUOUS_H_
 #define GYRE_STACKS_CONTIGUOUS_H_
 

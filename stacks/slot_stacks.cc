@@ -55,8 +55,8 @@ void SlotStacks::Free(ProcContext& p, Stack stack) { pool_.Give(p, ToSlot(stack)
 FaultAction SlotStacks::OnFault(Stack& stack, uintptr_t address) noexcept {
   const uintptr_t low = reinterpret_cast<uintptr_t>(stack.low);
   if (address >= low || low - address > kLargestJump) return FaultAction::kNotMine;
-  // A jump over the guard may land in the guard of a neighbour, or below all our stacks. Inside of a neighbour's stack it
-  // is some other mistake.
+  // A jump over the guard may land in the guard of a neighbour, or below all our stacks. Inside of a neighbour's
+  // stack it is some other mistake.
   const Slot hit = pool_.Locate(address);
   return !hit || address < reinterpret_cast<uintptr_t>(ToStack(hit).low) ? FaultAction::kOverflow
                                                                          : FaultAction::kNotMine;

@@ -4,8 +4,8 @@
 //   low - guard       low                                    top
 //   |  guard           |  usable bytes, touched from the top  |
 //
-// A slot's length is an odd number of pages, so that the tops of neighbouring stacks do not fall into the same few sets of
-// the processor's address translation caches (it makes touching 100,000 stacks in turn a quarter faster).
+// A slot's length is an odd number of pages, so that the tops of neighbouring stacks do not fall into the same few
+// sets of the processor's address translation caches (it makes touching 100,000 stacks in turn a quarter faster).
 #ifndef GYRE_STACKS_SLOT_STACKS_H_
 #define GYRE_STACKS_SLOT_STACKS_H_
 

@@ -30,8 +30,8 @@ absl::Status StackGuard::Start(absl::string_view wanted, OsMemory& os) {
     kind_ = Kind::kMadvise;
   } else if (wanted == "madvise") {
     return absl::FailedPreconditionError(
-        "guard=madvise: this kernel does not know MADV_GUARD_INSTALL (it needs Linux 6.13); guard=mprotect, auto and off "
-        "work");
+        "guard=madvise: this kernel does not know MADV_GUARD_INSTALL (it needs Linux 6.13); guard=mprotect, auto and "
+        "off work");
   } else {
     kind_ = Kind::kMprotect;
   }

@@ -1,9 +1,10 @@
 // Guards: pages below a stack that fault, made in the way that the kernel offers.
 //
-//   madvise   MADV_GUARD_INSTALL (Linux 6.13): a mark in the page table. It splits no mapping, so any number can be had.
-//   mprotect  PROT_NONE: each guard splits a mapping in three, and the kernel limits a process's mappings (65,530 by
-//             default), so there is a budget; when it is used up, further stacks have no guard, and `unguarded` says how
-//             many.
+//   madvise   MADV_GUARD_INSTALL (Linux 6.13): a mark in the page table. It splits no mapping, so any number can be
+//             had.
+//   mprotect  PROT_NONE: each guard splits a mapping in three, and the kernel limits a process's mappings (65,530
+//             by default), so there is a budget; when it is used up, further stacks have no guard, and `unguarded`
+//             says how many.
 //   off       none.
 //
 // Install may be called by any thread at once. Remove and Reinstall are async-signal-safe.

@@ -289,8 +289,8 @@ size_t StackPool::TrimClass(int size_class, size_t& keep) {
 }
 
 void StackPool::FlushIdleProcessors() {
-  // Relaxed: the barrier below orders these before the loads of `busy`, and it is what makes every owner that enters from
-  // now on see the claim.
+  // Relaxed: the barrier below orders these before the loads of `busy`, and it is what makes every owner that
+  // enters from now on see the claim.
   for (int i = 0; i < procs_; ++i) caches_[i].claimed.store(1, std::memory_order_relaxed);
   const bool safe = os_->BarrierOnAllThreads();
   for (int i = 0; i < procs_; ++i) {

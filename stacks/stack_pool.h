@@ -12,18 +12,19 @@
 // What a slot's pages are made to do (guards, growth) is its keeper's business: the pool only moves slots.
 //
 // Who may call what
-//  1. Take and Give: any thread; no two calls with the same ProcContext overlap. Those with id kNoProc, which go straight
-//     to the depot, do.
+//  1. Take and Give: any thread; no two calls with the same ProcContext overlap. Those with id kNoProc, which go
+//     straight to the depot, do.
 //  2. Trim, ForEach and counts: any thread, at any time; ForEach not during Trim.
-//  3. The keeper's functions are called by Take and Trim, Strip perhaps under a lock of the pool: they must not call back.
+//  3. The keeper's functions are called by Take and Trim, Strip perhaps under a lock of the pool: they must not
+//     call back.
 //
 // Invariants
-//  1. Each slot is in exactly one place: handed out, in a processor's magazine, in a magazine of the depot, or in transit
-//     between the last two under one thread's control.
+//  1. Each slot is in exactly one place: handed out, in a processor's magazine, in a magazine of the depot, or in
+//     transit between the last two under one thread's control.
 //  2. A processor holds exactly two magazines of each class, at every moment when it is not inside Take or Give.
-//  3. A class has as many magazines outside of the processors as it takes to hold all its slots. So whoever gives back a
-//     slot finds room in the depot, without allocating: if there is a slot in its hand, the depot's magazines cannot all
-//     be full.
+//  3. A class has as many magazines outside of the processors as it takes to hold all its slots. So whoever gives
+//     back a slot finds room in the depot, without allocating: if there is a slot in its hand, the depot's
+//     magazines cannot all be full.
 //  4. A processor's cache is touched by its owner between Enter and Leave only, or by Trim while `claimed` is set and
 //     `busy` was seen clear after a barrier on all threads.
 #ifndef GYRE_STACKS_STACK_POOL_H_
@@ -55,7 +56,7 @@ class Slot {
   Slot() = default;
   explicit Slot(uint64_t bits) : bits_(bits) {}
   Slot(char* top, int size_class, int level)
-      : bits_(reinterpret_cast<uintptr_t>(top) | static_cast<uint64_t>(level) << 5 | static_cast<uint64_t>(size_class)) {}
+      : bits_(reinterpret_cast<uintptr_t>(top) | static_cast<uint64_t>(level << 5 | size_class)) {}
 
   explicit operator bool() const { return bits_ != 0; }
   uint64_t bits() const { return bits_; }
@@ -123,8 +124,8 @@ class StackPool {
   Slot Take(ProcContext& p, int size_class);
   void Give(ProcContext& p, Slot slot);
 
-  // Leaves at most `keep` bytes resident in unused slots, where it gets at them: what processors cache that are in Take or
-  // Give right now stays. Returns the bytes given back.
+  // Leaves at most `keep` bytes resident in unused slots, where it gets at them: what processors cache that are in
+  // Take or Give right now stays. Returns the bytes given back.
   size_t Trim(size_t keep);
 
   // Every slot that was ever handed out, and perhaps a few that will be.
@@ -159,8 +160,8 @@ class StackPool {
     Magazine* previous;
   };
 
-  // The part of a processor. `busy` and `claimed` are the two sides of Dekker's handshake; the owner's side has no fence
-  // because Trim, which is rare, runs a barrier on all threads on its behalf.
+  // The part of a processor. `busy` and `claimed` are the two sides of Dekker's handshake; the owner's side has no
+  // fence because Trim, which is rare, runs a barrier on all threads on its behalf.
   struct alignas(64) ProcCache {
     bool Enter() {
       busy.store(1, std::memory_order_relaxed);
@@ -175,7 +176,7 @@ class StackPool {
 
     std::atomic<uint32_t> busy{0};
     std::atomic<uint32_t> claimed{0};
-    std::atomic<uint64_t> taken{0};  // } written by the owner only, read by anyone: relaxed
+    std::atomic<uint64_t> taken{0};  // } written by the owner only, read by anyone
     std::atomic<uint64_t> given{0};  // }
     MagazinePair pairs[kMaxClasses];
   };
@@ -207,6 +208,10 @@ class StackPool {
     int batch = 0;                                       // slots per magazine; constant after Start
   };
 
+  // For a counter that one thread writes and any reads.
+  static void AddOne(std::atomic<uint64_t>& counter) {
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   static void Push(Magazine*& list, Magazine* magazine);
   static Magazine* Pop(Magazine*& list);
 
@@ -246,7 +251,7 @@ inline Slot StackPool::Take(ProcContext& p, int size_class) {
     if (cache.Enter()) [[likely]] {
       Magazine* loaded = cache.pairs[size_class].loaded;
       const Slot slot = loaded->count > 0 ? loaded->slots[--loaded->count] : Refill(cache, size_class);
-      if (slot) [[likely]] cache.taken.store(cache.taken.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      if (slot) [[likely]] AddOne(cache.taken);
       cache.Leave();
       return slot;
     }
@@ -264,7 +269,7 @@ inline void StackPool::Give(ProcContext& p, Slot slot) {
       } else {
         Spill(cache, slot);
       }
-      cache.given.store(cache.given.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      AddOne(cache.given);
       cache.Leave();
       return;
     }

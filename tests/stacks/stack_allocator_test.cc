@@ -51,9 +51,9 @@ ProcContext Proc(ProcId id) {
 std::vector<std::string> AllSpecs() {
   std::vector<std::string> specs;
   for (const PluginInfo& plugin : ListPlugins(PluginKind::kStack)) specs.push_back(plugin.name);
-  for (const char* variant : {"contiguous:grow=double", "contiguous:guard=mprotect", "contiguous:grow=double,guard=mprotect",
-                              "contiguous:guard=off", "contiguous:limit=100K,guard_size=64K", "fixed:guard=off",
-                              "fixed:size=20K"}) {
+  for (const char* variant :
+       {"contiguous:grow=double", "contiguous:guard=mprotect", "contiguous:grow=double,guard=mprotect",
+        "contiguous:guard=off", "contiguous:limit=100K,guard_size=64K", "fixed:guard=off", "fixed:size=20K"}) {
     specs.push_back(variant);
   }
   return specs;

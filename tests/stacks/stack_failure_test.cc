@@ -1,5 +1,5 @@
-// Every system call that a stack allocator makes is made to fail in turn, the first, the second and so on. Each failure must
-// come out as an error status or an empty stack, and what works must go on working.
+// Every system call that a stack allocator makes is made to fail in turn, the first, the second and so on. Each
+// failure must come out as an error status or an empty stack, and what works must go on working.
 #include <cerrno>
 #include <cstring>
 #include <memory>

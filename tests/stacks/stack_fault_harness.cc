@@ -39,7 +39,8 @@ FaultHarness::Result FaultHarness::Write(StackAllocator& allocator, Stack& stack
   allocator_ = &allocator;
   stack_ = &stack;
   result_ = Result();
-  // With the signal mask: ThreadSanitizer blocks every signal while a handler runs, whatever the handler's own flags say.
+  // With the signal mask: ThreadSanitizer blocks every signal while a handler runs, whatever the handler's own
+  // flags say.
   if (sigsetjmp(give_up_, 1) == 0) {
     *const_cast<volatile char*>(address) = 1;
     result_.finished = true;

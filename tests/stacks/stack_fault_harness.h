@@ -1,5 +1,5 @@
-// Touches memory that may fault, the way that the runtime's signal handler would see it: the handler asks the allocator, and
-// runs the instruction again or gives up, as it is told. For one thread of a test.
+// Touches memory that may fault, the way that the runtime's signal handler would see it: the handler asks the
+// allocator, and runs the instruction again or gives up, as it is told. For one thread of a test.
 #ifndef GYRE_TESTS_STACKS_STACK_FAULT_HARNESS_H_
 #define GYRE_TESTS_STACKS_STACK_FAULT_HARNESS_H_
 

@@ -217,8 +217,8 @@ TEST(StackPool, WithoutABarrierTrimLeavesTheProcessorsAlone) {
   EXPECT_EQ(pool.Trim(0), kPage);
 }
 
-// Owners of processors, foreign threads and a trimmer at once. A stack's first word names who holds it, so a slot that two
-// hold is noticed, by the thread sanitizer as well.
+// Owners of processors, foreign threads and a trimmer at once. A stack's first word names who holds it, so a slot
+// that two hold is noticed, by the thread sanitizer as well.
 TEST_F(StackPoolTest, ThreadsShareItWhileItIsTrimmed) {
   constexpr int kProcs = 3, kForeign = 2, kRounds = 300, kAtOnce = 200;
   Start(kProcs);
