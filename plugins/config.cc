@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -17,32 +18,24 @@ namespace {
 absl::StatusOr<int> ParseCount(absl::string_view key, absl::string_view text, int min, int max) {
   int value;
   if (absl::SimpleAtoi(text, &value) && value >= min && value <= max) return value;
-  return absl::InvalidArgumentError(
-      absl::StrCat(key, "=", text, " is not a number of ", key == "procs" ? "processors" : "threads", ": it may be from ",
-                   min, " to ", max));
+  return absl::InvalidArgumentError(absl::StrCat(key, "=", text, " is not a number of ",
+                                                 key == "procs" ? "processors" : "threads", ": it may be from ", min,
+                                                 " to ", max));
 }
 
-absl::Status Set(Config& config, const std::string& key, const std::string& value) {
-  if (value.empty()) return absl::InvalidArgumentError(absl::StrCat(key, "= has no value"));
-  if (key == "scheduler") config.scheduler = value;
-  if (key == "stack") config.stack = value;
-  if (key == "preemption") config.preemption = value;
-  if (key == "engine") config.engine = value;
-  if (key == "plugin") config.plugins.push_back(value);
-  if (key == "procs") {
-    absl::StatusOr<int> procs = ParseCount(key, value, 1, Config::kMaxProcs);
-    if (!procs.ok()) return procs.status();
-    config.procs = *procs;
-  }
-  if (key == "max_threads") {
-    absl::StatusOr<int> threads = ParseCount(key, value, 2, 1 << 20);
-    if (!threads.ok()) return threads.status();
-    config.max_threads = *threads;
-  }
-  if (key == "seed" && !absl::SimpleAtoi(value, &config.seed)) {
-    return absl::InvalidArgumentError(absl::StrCat("seed=", value, " is not a whole number from 0 to 2^64-1"));
-  }
-  return absl::OkStatus();
+// The keys whose value is a plug-in's spec, and may hold commas.
+bool IsPluginKey(absl::string_view key) {
+  return key == "scheduler" || key == "stack" || key == "preemption";
+}
+
+bool IsKey(absl::string_view key) {
+  return std::find(ConfigKeys().begin(), ConfigKeys().end(), key) != ConfigKeys().end();
+}
+
+absl::Status UnknownKey(absl::string_view part, absl::string_view key) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", part, "\" is not key=value with one of the keys: ", absl::StrJoin(ConfigKeys(), ", "),
+                   internal::DidYouMean(key, ConfigKeys())));
 }
 
 }  // namespace
@@ -53,27 +46,55 @@ const std::vector<std::string>& ConfigKeys() {
   return *keys;
 }
 
+absl::Status Config::Set(absl::string_view key, absl::string_view value) {
+  if (!IsKey(key)) return UnknownKey(key, key);
+  if (value.empty()) return absl::InvalidArgumentError(absl::StrCat(key, "= has no value"));
+  if (key == "scheduler") scheduler = std::string(value);
+  if (key == "stack") stack = std::string(value);
+  if (key == "preemption") preemption = std::string(value);
+  if (key == "engine") engine = std::string(value);
+  if (key == "plugin") plugins.emplace_back(value);
+  if (key == "procs") {
+    absl::StatusOr<int> count = ParseCount(key, value, 1, kMaxProcs);
+    if (!count.ok()) return count.status();
+    procs = *count;
+  }
+  if (key == "max_threads") {
+    absl::StatusOr<int> count = ParseCount(key, value, 2, 1 << 20);
+    if (!count.ok()) return count.status();
+    max_threads = *count;
+  }
+  if (uint64_t number; key == "seed") {
+    if (!absl::SimpleAtoi(value, &number)) {
+      return absl::InvalidArgumentError(absl::StrCat("seed=", value, " is not a whole number from 0 to 2^64-1"));
+    }
+    seed = number;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Config::Apply(absl::string_view text) {
-  // A part whose name is no key of ours continues the value before it.
   std::vector<std::pair<std::string, std::string>> entries;
   for (absl::string_view part : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
     part = absl::StripAsciiWhitespace(part);
-    const size_t equals = part.find('=');
-    const std::string key(part.substr(0, std::min(equals, part.size())));
-    const auto& keys = ConfigKeys();
-    const bool known = equals != absl::string_view::npos && std::find(keys.begin(), keys.end(), key) != keys.end();
-    if (known) {
-      entries.emplace_back(key, std::string(part.substr(equals + 1)));
-    } else if (!entries.empty() && entries.back().second.find_first_of(":(") != std::string::npos) {
+    const size_t equals = std::min(part.find('='), part.size());
+    const absl::string_view key = absl::StripTrailingAsciiWhitespace(part.substr(0, equals));
+    if (equals != part.size() && IsKey(key)) {
+      entries.emplace_back(std::string(key), std::string(absl::StripLeadingAsciiWhitespace(part.substr(equals + 1))));
+    } else if (!entries.empty() && IsPluginKey(entries.back().first) &&
+               entries.back().second.find_first_of(":(") != std::string::npos) {
+      // Only a plug-in that has options already, or holds another, has more of them: "scheduler=gmp,steal=one" is a
+      // slip.
       absl::StrAppend(&entries.back().second, ",", part);
     } else {
-      return absl::InvalidArgumentError(absl::StrCat("\"", part, "\" is not key=value with one of the keys: ",
-                                                     absl::StrJoin(keys, ", "), internal::DidYouMean(key, keys)));
+      return UnknownKey(part, key);
     }
   }
+  Config changed = *this;
   for (const auto& [key, value] : entries) {
-    if (absl::Status status = Set(*this, key, value); !status.ok()) return status;
+    if (absl::Status status = changed.Set(key, value); !status.ok()) return status;
   }
+  *this = std::move(changed);
   return absl::OkStatus();
 }
 

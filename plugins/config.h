@@ -1,5 +1,5 @@
 // A runtime's configuration: which plug-ins, which engine, how many processors. It comes from, later over earlier: the
-// defaults, the environment variable GYRE (comma-separated key=value), the command-line flags (flags.h), and the program.
+// defaults, the environment variable GYRE (comma-separated key=value), the command-line flags (flags.h), the program.
 #ifndef GYRE_PLUGINS_CONFIG_H_
 #define GYRE_PLUGINS_CONFIG_H_
 
@@ -29,7 +29,11 @@ struct Config {
   // Applies "scheduler=gmp:steal=half,runnext=off,stack=fixed,procs=4". A part whose name is not a configuration key
   // belongs to the value before it, so a plug-in's options need no quoting. Later parts win; `plugin` adds.
   // Checks keys, numbers and ranges; the plug-ins' names are checked where they are made.
+  // An error leaves the configuration as it was.
   absl::Status Apply(absl::string_view text);
+
+  // One key; all of `value` belongs to it, commas too.
+  absl::Status Set(absl::string_view key, absl::string_view value);
 
   // Defaults, then GYRE. An error names the variable.
   static absl::StatusOr<Config> FromEnvironment();

@@ -1,6 +1,7 @@
 #include "plugins/flags.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -8,9 +9,11 @@
 #include "plugins/registry.h"
 
 // An empty flag was not given: the environment, or the default, holds.
-ABSL_FLAG(std::string, scheduler, "", "the scheduling policy, with options: gmp, gmp:steal=one,runnext=off, global, ...");
+ABSL_FLAG(std::string, scheduler, "",
+          "the scheduling policy, with options: gmp, gmp:steal=one,runnext=off, global, ...");
 ABSL_FLAG(std::string, stack, "", "the stack allocator, with options: contiguous, contiguous:limit=1M, fixed, ...");
-ABSL_FLAG(std::string, preemption, "", "the preemption strategy, with options: klt, cooperative:quantum=1ms, none, ...");
+ABSL_FLAG(std::string, preemption, "",
+          "the preemption strategy, with options: klt, cooperative:quantum=1ms, none, ...");
 ABSL_FLAG(std::string, engine, "", "what goroutines run on: threads");
 ABSL_FLAG(std::string, procs, "", "the number of processors (default: the CPUs that the process may use)");
 ABSL_FLAG(std::string, max_threads, "", "the number of kernel threads that the runtime may make (default 10000)");
@@ -22,19 +25,22 @@ namespace gyre {
 absl::StatusOr<Config> ConfigFromFlags() {
   absl::StatusOr<Config> config = Config::FromEnvironment();
   if (!config.ok()) return config;
-  const std::pair<const char*, std::string> given[] = {
-      {"scheduler", absl::GetFlag(FLAGS_scheduler)},     {"stack", absl::GetFlag(FLAGS_stack)},
-      {"preemption", absl::GetFlag(FLAGS_preemption)},   {"engine", absl::GetFlag(FLAGS_engine)},
-      {"procs", absl::GetFlag(FLAGS_procs)},             {"max_threads", absl::GetFlag(FLAGS_max_threads)},
+  std::vector<std::pair<const char*, std::string>> given = {
+      {"scheduler", absl::GetFlag(FLAGS_scheduler)},
+      {"stack", absl::GetFlag(FLAGS_stack)},
+      {"preemption", absl::GetFlag(FLAGS_preemption)},
+      {"engine", absl::GetFlag(FLAGS_engine)},
+      {"procs", absl::GetFlag(FLAGS_procs)},
+      {"max_threads", absl::GetFlag(FLAGS_max_threads)},
       {"seed", absl::GetFlag(FLAGS_seed)},
   };
+  for (const std::string& file : absl::GetFlag(FLAGS_plugin)) given.emplace_back("plugin", file);
   for (const auto& [key, value] : given) {
     if (value.empty()) continue;
-    if (absl::Status status = config->Apply(absl::StrCat(key, "=", value)); !status.ok()) {
+    if (absl::Status status = config->Set(key, value); !status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("--", status.message()));
     }
   }
-  for (const std::string& file : absl::GetFlag(FLAGS_plugin)) config->plugins.push_back(file);
   if (absl::Status status = CheckConfig(*config); !status.ok()) return status;
   return config;
 }

@@ -1,5 +1,6 @@
-// The command-line flags that every gyre program takes: --scheduler, --stack, --preemption, --engine, --procs, --seed,
-// --plugin (may hold several files, comma-separated). They go over the environment variable GYRE.
+// The command-line flags that every gyre program takes: --scheduler, --stack, --preemption, --engine, --procs,
+// --max_threads, --seed, --plugin (may hold several files, comma-separated). They go over the environment variable
+// GYRE; a flag that is not given, or is empty, leaves what is there.
 #ifndef GYRE_PLUGINS_FLAGS_H_
 #define GYRE_PLUGINS_FLAGS_H_
 
@@ -8,8 +9,9 @@
 
 namespace gyre {
 
-// The environment's configuration with the flags that the user gave on top. Call after absl::ParseCommandLine. The shared
-// objects are loaded, and every plug-in name and option is checked, so an error here is the user's and has a sentence.
+// The environment's configuration with the flags that the user gave on top. Call after absl::ParseCommandLine. The
+// shared objects are loaded, and every plug-in name and option is checked, so an error here is the user's and has a
+// sentence.
 absl::StatusOr<Config> ConfigFromFlags();
 
 // Loads config.plugins and makes each plug-in once, to check the names and options.

@@ -7,8 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,11 +31,14 @@ struct OptionSpec {
   std::vector<std::string> choices;  // kChoice
   int64_t min = INT64_MIN;           // kInt, kDuration (nanoseconds), kBytes
   int64_t max = INT64_MAX;
+  double real_min = -std::numeric_limits<double>::infinity();  // kDouble
+  double real_max = std::numeric_limits<double>::infinity();
 };
 
 OptionSpec BoolOption(absl::string_view name, bool default_value, absl::string_view help);        // on, off
 OptionSpec IntOption(absl::string_view name, int64_t default_value, int64_t min, int64_t max, absl::string_view help);
 OptionSpec DoubleOption(absl::string_view name, double default_value, absl::string_view help);
+OptionSpec DoubleOption(absl::string_view name, double default_value, double min, double max, absl::string_view help);
 OptionSpec DurationOption(absl::string_view name, absl::string_view default_value, Nanos min, Nanos max,
                           absl::string_view help);                                                // 100us, 1.5ms, 2s
 OptionSpec BytesOption(absl::string_view name, absl::string_view default_value, int64_t min, int64_t max,
@@ -67,11 +72,14 @@ class PluginOptions {
     double real = 0;
     std::string text;
   };
+  static absl::StatusOr<Value> ParseValue(absl::string_view plugin, const OptionSpec& spec, const std::string& text);
+  const Value& Find(absl::string_view name) const;
   const Value& Get(absl::string_view name, OptionType type) const;
   std::map<std::string, Value, std::less<>> values_;
 };
 
-// The values' grammars, for other parsers of ours. `what` begins the error's sentence.
+// The values' grammars, for other parsers of ours. `what` begins the error's sentence. A number that no int64_t holds
+// is an OutOfRange error, all else an InvalidArgument error.
 absl::StatusOr<Nanos> ParseDuration(absl::string_view what, absl::string_view text);
 absl::StatusOr<int64_t> ParseBytes(absl::string_view what, absl::string_view text);
 absl::StatusOr<bool> ParseBool(absl::string_view what, absl::string_view text);

@@ -1,14 +1,21 @@
 #include "plugins/registry.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
-#include <iostream>
+#include <cstring>
+#include <deque>
 #include <mutex>
+#include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "plugins/config.h"
 #include "plugins/spec.h"
 
@@ -16,23 +23,29 @@ namespace gyre {
 
 namespace {
 
+constexpr char kBuiltIn[] = "built in";
+
 struct Entry {
   internal::Registration registration;
   std::string origin;
 };
 
-// Registrations that arrive while a shared object is being loaded wait here until it has proved to be ours.
-struct Loading {
-  std::string path;
-  std::vector<internal::Registration> registrations;
-  uint32_t other_version = 0;  // of a registration made for another interface
+// A shared object that is in the process because LoadPluginLibrary brought it there. Its handle is never given back, so
+// that no later one has the same value.
+struct Library {
+  void* handle;
+  absl::Status outcome;  // a refused one can stay: not every shared object can be unloaded
 };
 
 struct Table {
-  std::recursive_mutex lock;  // a shared object's static initialisers register from inside its load
-  std::vector<Entry> entries;
-  Loading* loading = nullptr;
-  std::vector<std::string> loaded;
+  // Never held while a shared object is loaded: its static initialisers register under the loader's own lock, and a
+  // program that calls dlopen itself would take the two locks in the other order.
+  std::mutex lock;
+  // Grows only, and an entry keeps its address and content: once found, it is read without the lock.
+  std::deque<Entry> entries;
+
+  std::mutex load_lock;            // taken before `lock`
+  std::vector<Library> libraries;  // guarded by load_lock
 };
 
 // Never destroyed: registrations come before main, and threads may outlive it.
@@ -41,6 +54,10 @@ Table& TheTable() {
   return *table;
 }
 
+// Registrations that arrive while this thread loads a shared object wait here until all of them are known to be good.
+thread_local std::vector<internal::Registration>* collecting = nullptr;
+
+// Requires table.lock.
 const Entry* Find(const Table& table, PluginKind kind, absl::string_view name) {
   for (const Entry& e : table.entries) {
     if (e.registration.kind == kind && name == e.registration.name) return &e;
@@ -48,21 +65,35 @@ const Entry* Find(const Table& table, PluginKind kind, absl::string_view name) {
   return nullptr;
 }
 
-// Why `r` may not be added; empty if it may.
+// Why `r` may not be added; empty if it may. Requires table.lock.
 std::string Objection(const Table& table, const internal::Registration& r) {
+  const std::string who = absl::StrCat(PluginKindName(r.kind), " \"", r.name, "\"");
+  constexpr absl::string_view kNames = "names are made of letters, digits, '_' and '-'";
+  if (!internal::IsPluginName(r.name)) return absl::StrCat(who, " cannot be called so; ", kNames);
   if (const Entry* other = Find(table, r.kind, r.name)) {
-    return absl::StrCat("the name of ", PluginKindName(r.kind), " \"", r.name, "\" is taken by one that is ", other->origin);
+    return absl::StrCat("the name of ", who, " is taken by one that ",
+                        other->origin == kBuiltIn ? "is built in" : absl::StrCat("comes from ", other->origin));
   }
+  std::set<std::string> options;
   for (const OptionSpec& option : r.options) {
     const auto& keys = ConfigKeys();
-    if (std::find(keys.begin(), keys.end(), option.name) != keys.end()) {
-      return absl::StrCat(PluginKindName(r.kind), " \"", r.name, "\" names an option \"", option.name,
-                          "\", which is a key of the configuration");
+    if (!internal::IsPluginName(option.name)) {
+      return absl::StrCat(who, " cannot have an option \"", option.name, "\"; ", kNames);
     }
+    if (std::find(keys.begin(), keys.end(), option.name) != keys.end()) {
+      return absl::StrCat(who, " names an option \"", option.name, "\", which is a key of the configuration");
+    }
+    if (!options.insert(option.name).second) {
+      return absl::StrCat(who, " declares the option \"", option.name, "\" twice");
+    }
+  }
+  if (auto defaults = PluginOptions::Parse(who, r.options, {}); !defaults.ok()) {
+    return absl::StrCat("a default that its own option refuses: ", defaults.status().message());
   }
   return "";
 }
 
+// Requires table.lock.
 std::vector<std::string> Names(const Table& table, PluginKind kind) {
   std::vector<std::string> names;
   for (const Entry& e : table.entries) {
@@ -95,7 +126,9 @@ absl::StatusOr<Resolved> Resolve(PluginKind kind, absl::string_view text) {
   const std::string who = absl::StrCat(PluginKindName(kind), " ", spec->name);
   const bool wraps = static_cast<bool>(r.scheduler_wrapper);
   if (wraps && !spec->has_inner) {
-    return absl::InvalidArgumentError(absl::StrCat(who, " wraps another: write ", spec->name, "(gmp)"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(who, " wraps another ", PluginKindName(kind), ": write ", spec->name,
+                     "(name), with one of the names: ", absl::StrJoin(Names(table, kind), ", ")));
   }
   if (!wraps && spec->has_inner) {
     return absl::InvalidArgumentError(absl::StrCat(who, " does not wrap another: write it without parentheses"));
@@ -105,27 +138,59 @@ absl::StatusOr<Resolved> Resolve(PluginKind kind, absl::string_view text) {
   return Resolved{&r, *std::move(spec), *std::move(options)};
 }
 
-// The loader's message, made plainer where it is about the function that registers.
-std::string WhyNotLoaded(absl::string_view message) {
+// Why the loader refused the file, in our words where the message is about something that a plug-in's author can
+// change.
+std::string WhyNotLoaded(const std::string& file, absl::string_view message) {
+  // It begins with the file's name, which our own sentence has already.
+  absl::ConsumePrefix(&message, absl::StrCat(file, ": "));
   constexpr absl::string_view kFunction = "RegisterPluginV";
-  const size_t at = message.find(kFunction);
-  if (at == absl::string_view::npos) return absl::StrCat("cannot be loaded: ", message);
-  absl::string_view version = message.substr(at + kFunction.size());
-  version = version.substr(0, version.find_first_not_of("0123456789"));
-  if (version == absl::StrCat(GYRE_PLUGIN_INTERFACE_VERSION)) {
-    return "cannot be loaded: the program does not export the registry (link it with -rdynamic, as //:gyre does)";
+  if (const size_t at = message.find(kFunction); at != absl::string_view::npos) {
+    absl::string_view version = message.substr(at + kFunction.size());
+    version = version.substr(0, version.find_first_not_of("0123456789"));
+    if (version == absl::StrCat(GYRE_PLUGIN_INTERFACE_VERSION)) {
+      return "cannot be loaded: the program does not export the registry (link it with -rdynamic, as //:gyre does)";
+    }
+    return absl::StrCat("was built against version ", version, " of the plug-in interface; this program has version ",
+                        GYRE_PLUGIN_INTERFACE_VERSION);
   }
-  return absl::StrCat("was built against version ", version, " of the plug-in interface; this program has version ",
-                      GYRE_PLUGIN_INTERFACE_VERSION);
+  if (absl::StrContains(message, "ELF header") || absl::StrContains(message, "file too short")) {
+    return absl::StrCat("is not a shared object (", message, ")");
+  }
+  return absl::StrCat("cannot be loaded: ", message);
+}
+
+// Opens `file`, whose static initialisers' registrations go to `registrations`. Null: dlerror says why.
+void* Open(const std::string& file, std::vector<internal::Registration>* registrations) {
+  collecting = registrations;
+  void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  collecting = nullptr;
+  return handle;
+}
+
+// Adds all of them, or none. Requires table.lock to be free.
+absl::Status Adopt(Table& table, std::vector<internal::Registration>* registrations, const std::string& origin) {
+  std::lock_guard hold(table.lock);
+  const size_t before = table.entries.size();
+  for (internal::Registration& r : *registrations) {
+    if (const std::string objection = Objection(table, r); !objection.empty()) {
+      table.entries.erase(table.entries.begin() + before, table.entries.end());
+      return absl::InvalidArgumentError(objection);
+    }
+    table.entries.push_back({std::move(r), origin});
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::string_view PluginKindName(PluginKind kind) {
   switch (kind) {
-    case PluginKind::kScheduler: return "scheduler";
-    case PluginKind::kStack: return "stack";
-    case PluginKind::kPreemption: return "preemption";
+    case PluginKind::kScheduler:
+      return "scheduler";
+    case PluginKind::kStack:
+      return "stack";
+    case PluginKind::kPreemption:
+      return "preemption";
   }
   return "plug-in";
 }
@@ -138,7 +203,8 @@ absl::StatusOr<Configured<SchedulerPolicy>> MakeScheduler(absl::string_view spec
   }
   absl::StatusOr<Configured<SchedulerPolicy>> inner = MakeScheduler(found->spec.inner);
   if (!inner.ok()) return inner.status();
-  return Configured<SchedulerPolicy>{found->registration->scheduler_wrapper(*std::move(inner)), std::move(found->options)};
+  return Configured<SchedulerPolicy>{found->registration->scheduler_wrapper(*std::move(inner)),
+                                     std::move(found->options)};
 }
 
 absl::StatusOr<Configured<StackAllocator>> MakeStackAllocator(absl::string_view spec) {
@@ -167,43 +233,54 @@ std::vector<PluginInfo> ListPlugins(PluginKind kind) {
 }
 
 bool internal::GYRE_INTERNAL_REGISTER_PLUGIN(Registration registration) {
-  Table& table = TheTable();
-  std::lock_guard hold(table.lock);
-  if (table.loading != nullptr) {
-    table.loading->registrations.push_back(std::move(registration));
+  if (collecting != nullptr) {
+    collecting->push_back(std::move(registration));
     return true;
   }
-  if (const std::string objection = Objection(table, registration); !objection.empty()) {
-    std::cerr << "gyre: " << objection << std::endl;
+  std::vector<Registration> one;
+  one.push_back(std::move(registration));
+  if (absl::Status status = Adopt(TheTable(), &one, kBuiltIn); !status.ok()) {
+    std::fprintf(stderr, "gyre: %s\n", std::string(status.message()).c_str());
     std::abort();
   }
-  table.entries.push_back({std::move(registration), "built in"});
   return true;
 }
 
 absl::Status LoadPluginLibrary(const std::string& path) {
-  Table& table = TheTable();
-  std::lock_guard hold(table.lock);
-  if (std::find(table.loaded.begin(), table.loaded.end(), path) != table.loaded.end()) return absl::OkStatus();
-  Loading loading;
-  loading.path = path;
-  table.loading = &loading;
-  // Through a name with a slash, so that the loader takes this very file and does not search for one.
-  void* handle = dlopen((path.find('/') == std::string::npos ? "./" + path : path).c_str(), RTLD_NOW | RTLD_LOCAL);
-  table.loading = nullptr;
-  auto refuse = [&](absl::string_view why) {
-    loading.registrations.clear();  // their functions are in the object that goes
-    if (handle != nullptr) dlclose(handle);
+  auto refusal = [&path](absl::string_view why) {
     return absl::InvalidArgumentError(absl::StrCat("plug-in ", path, ": ", why));
   };
-  if (handle == nullptr) return refuse(WhyNotLoaded(dlerror()));
-  if (loading.registrations.empty()) return refuse("is no gyre plug-in: it registers nothing (GYRE_REGISTER_SCHEDULER and its like do)");
-  for (size_t i = 0; i < loading.registrations.size(); ++i) {
-    if (const std::string objection = Objection(table, loading.registrations[i]); !objection.empty()) return refuse(objection);
+  if (collecting != nullptr) return refusal("cannot be loaded while another plug-in is being loaded");
+  // Through a name with a slash, so that the loader takes this very file and does not search for one.
+  const std::string file = absl::StrContains(path, '/') ? path : absl::StrCat("./", path);
+  if (access(file.c_str(), R_OK) != 0) return refusal(absl::StrCat("cannot be read: ", std::strerror(errno)));
+
+  Table& table = TheTable();
+  std::lock_guard hold(table.load_lock);
+  if (void* resident = dlopen(file.c_str(), RTLD_NOW | RTLD_NOLOAD); resident != nullptr) {
+    dlclose(resident);  // whoever brought it holds it
+    for (const Library& library : table.libraries) {
+      if (library.handle == resident) return library.outcome;
+    }
+    return refusal("is part of the program already; what it registers is there without loading it");
   }
-  for (internal::Registration& r : loading.registrations) table.entries.push_back({std::move(r), path});
-  table.loaded.push_back(path);
-  return absl::OkStatus();
+
+  std::vector<internal::Registration> registrations;
+  void* handle = Open(file, &registrations);
+  if (handle == nullptr) return refusal(WhyNotLoaded(file, dlerror()));
+  absl::Status outcome = absl::OkStatus();
+  if (registrations.empty()) {
+    outcome = refusal("is no gyre plug-in: it registers nothing (GYRE_REGISTER_SCHEDULER and its like do)");
+  } else if (absl::Status adopted = Adopt(table, &registrations, path); !adopted.ok()) {
+    outcome = refusal(adopted.message());
+  }
+  if (!outcome.ok()) {
+    registrations.clear();  // their code is in the object that goes
+    dlclose(handle);
+    handle = dlopen(file.c_str(), RTLD_NOW | RTLD_NOLOAD);
+  }
+  if (handle != nullptr) table.libraries.push_back({handle, outcome});
+  return outcome;
 }
 
 }  // namespace gyre

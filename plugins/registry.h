@@ -34,8 +34,9 @@
 
 namespace gyre {
 
-// Counts the incompatible changes of anything under plugins/. It is part of the name of the function that registers, so that a
-// shared object built against another number finds no such function and is refused before any of its code has run.
+// Counts the incompatible changes of anything under plugins/. It is part of the name of the function that registers, so
+// that a shared object built against another number finds no such function and is refused before any of its code has
+// run.
 #ifndef GYRE_PLUGIN_INTERFACE_VERSION
 #define GYRE_PLUGIN_INTERFACE_VERSION 1
 #endif
@@ -61,8 +62,8 @@ struct Configured {
   PluginOptions options;
 };
 
-// Makes a fresh object from a spec such as "gmp:steal=half". An unknown name or option, a bad value and a malformed spec
-// are InvalidArgument errors that list what is valid. A wrapper's inner plug-in is made with it, and started by it.
+// Makes a fresh object from a spec such as "gmp:steal=half". An unknown name or option, a bad value and a malformed
+// spec are InvalidArgument errors that list what is valid. A wrapper's inner plug-in is made with it, and started by it.
 absl::StatusOr<Configured<SchedulerPolicy>> MakeScheduler(absl::string_view spec);
 absl::StatusOr<Configured<StackAllocator>> MakeStackAllocator(absl::string_view spec);
 absl::StatusOr<Configured<PreemptionStrategy>> MakePreemption(absl::string_view spec);
@@ -70,7 +71,8 @@ absl::StatusOr<Configured<PreemptionStrategy>> MakePreemption(absl::string_view 
 // Sorted by name.
 std::vector<PluginInfo> ListPlugins(PluginKind kind);
 
-// Loads a shared object and registers what it holds. Loading one twice is harmless. Errors: no such file, not a shared
+// Loads a shared object and registers what it holds: all of it, or in the case of an error nothing. Loading one twice
+// is harmless. What was loaded stays until the program ends. Errors, InvalidArgument all: no such file, not a shared
 // object, no gyre plug-in inside, built against another interface version, a name that is taken.
 absl::Status LoadPluginLibrary(const std::string& path);
 
@@ -89,8 +91,9 @@ struct Registration {
   std::function<std::unique_ptr<PreemptionStrategy>()> preemption;
 };
 
-// Returns true. A name that is taken, or an option named like a configuration key, aborts the program (a built-in
-// plug-in) or makes the load fail (a shared object).
+// Returns true. What cannot be registered aborts the program (a built-in plug-in) or makes the load fail (a shared
+// object): a name that is taken or that no spec can spell, an option named like a configuration key, declared twice, or
+// with a default that it does not allow itself.
 bool GYRE_INTERNAL_REGISTER_PLUGIN(Registration registration);
 
 }  // namespace internal

@@ -1,10 +1,10 @@
 #include "plugins/spec.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -18,33 +18,52 @@ absl::Status Malformed(absl::string_view text, absl::string_view why) {
                                                  "wrapper(name:option=value):option=value"));
 }
 
-// Levenshtein's.
+bool IsNameCharacter(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+}
+
+// How many insertions, deletions, replacements and swaps of neighbours make `b` of `a`, with no place edited twice
+// (optimal string alignment): "gpm" is one slip away from "gmp", where Levenshtein's distance counts two.
 size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
+  std::vector<std::vector<size_t>> cost(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
+  for (size_t j = 0; j <= b.size(); ++j) cost[0][j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+      cost[i][j] =
+          std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+      }
     }
   }
-  return row[b.size()];
+  return cost[a.size()][b.size()];
+}
+
+// One is the beginning of the other, and long enough to mean it: "coop" for "cooperative".
+bool IsAbbreviation(absl::string_view a, absl::string_view b) {
+  return std::min(a.size(), b.size()) >= 3 && (absl::StartsWith(a, b) || absl::StartsWith(b, a));
 }
 
 }  // namespace
 
+bool IsPluginName(absl::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), IsNameCharacter);
+}
+
 absl::StatusOr<PluginSpec> ParseSpec(absl::string_view text) {
+  text = absl::StripAsciiWhitespace(text);
   PluginSpec spec;
-  const size_t name_end = std::min(text.find_first_of("(:"), text.size());
-  spec.name = std::string(absl::StripAsciiWhitespace(text.substr(0, name_end)));
+  size_t at = static_cast<size_t>(std::find_if_not(text.begin(), text.end(), IsNameCharacter) - text.begin());
+  spec.name = std::string(text.substr(0, at));
   if (spec.name.empty()) return Malformed(text, "there is no plug-in name");
-  size_t at = name_end;
   if (at < text.size() && text[at] == '(') {
     size_t depth = 1;
     const size_t inner_begin = ++at;
-    for (; at < text.size() && depth > 0; ++at) depth += (text[at] == '(') - (text[at] == ')');
+    for (; at < text.size() && depth > 0; ++at) {
+      if (text[at] == '(') ++depth;
+      if (text[at] == ')') --depth;
+    }
     if (depth != 0) return Malformed(text, "a parenthesis is not closed");
     spec.inner = std::string(absl::StripAsciiWhitespace(text.substr(inner_begin, at - 1 - inner_begin)));
     spec.has_inner = true;
@@ -65,10 +84,14 @@ absl::StatusOr<PluginSpec> ParseSpec(absl::string_view text) {
 }
 
 std::string DidYouMean(absl::string_view wrong, const std::vector<std::string>& names) {
+  const std::string typed = absl::AsciiStrToLower(wrong);
+  const size_t slips_forgiven = std::max<size_t>(typed.size() / 3, 1);
   const std::string* best = nullptr;
-  size_t best_distance = std::max<size_t>(wrong.size() / 2, 2) + 1;
+  size_t best_distance = slips_forgiven + 1;
   for (const std::string& name : names) {
-    const size_t distance = EditDistance(wrong, name);
+    const std::string lower = absl::AsciiStrToLower(name);
+    size_t distance = EditDistance(typed, lower);
+    if (IsAbbreviation(typed, lower)) distance = std::min(distance, slips_forgiven);
     if (distance < best_distance) {
       best_distance = distance;
       best = &name;

@@ -21,7 +21,10 @@ struct PluginSpec {
 // A malformed spec is an InvalidArgument error that shows the grammar.
 absl::StatusOr<PluginSpec> ParseSpec(absl::string_view text);
 
-// " (did you mean X?)" where one of `names` is close to `wrong`, else nothing.
+// Whether a plug-in or an option can be called so, and be named in a spec: letters, digits, '_' and '-', at least one.
+bool IsPluginName(absl::string_view name);
+
+// " (did you mean X?)" where one of `names` is a near miss of `wrong`, else nothing.
 std::string DidYouMean(absl::string_view wrong, const std::vector<std::string>& names);
 
 }  // namespace gyre::internal

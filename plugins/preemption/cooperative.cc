@@ -1,5 +1,6 @@
-// Preemption at runtime calls: a goroutine whose slice is over gives way at its next channel operation, lock that it has to wait
-// for, or gyre::Checkpoint(). Go's way before 1.14: cheap, safe, and powerless against a loop that calls nothing.
+// Preemption at runtime calls: a goroutine whose slice is over gives way at its next channel operation, lock that it
+// has to wait for, or gyre::Checkpoint(). Go's way before 1.14: cheap, safe, and powerless against a loop that calls
+// nothing.
 #include "plugins/registry.h"
 
 namespace gyre {
