@@ -84,5 +84,33 @@ TEST(ChaseLevDeque, NothingIsLostOrDoubledAmongThreads) {
   for (int i = 0; i < kTasks; ++i) ASSERT_EQ(seen[i].load(), 1) << "task " << i;
 }
 
+// Few tasks go in and out at the bottom, and thieves are after them all the time: exactly one gets each. With two
+// entries the owner takes the upper one without a swap, and relies on the order of its accesses (invariant 3).
+TEST(ChaseLevDeque, TheLastEntriesGoToOneEach) {
+  constexpr int kRounds = 200'000;
+  ChaseLevDeque deque;
+  Task tasks[3];
+  std::atomic<int> stolen{0};
+  std::atomic<bool> done{false};
+  std::vector<std::thread> thieves;
+  for (int i = 0; i < 2; ++i) {
+    thieves.emplace_back([&] {
+      while (!done.load(std::memory_order_acquire)) {
+        if (deque.Steal() != nullptr) stolen.fetch_add(1, std::memory_order_relaxed);
+      }
+    });
+  }
+  int pushed = 0;
+  int popped = 0;
+  for (int i = 0; i < kRounds; ++i) {
+    for (int j = 0; j <= i % 3; ++j, ++pushed) deque.Push(&tasks[j]);
+    while (deque.Pop() != nullptr) ++popped;
+  }
+  done.store(true, std::memory_order_release);
+  for (std::thread& t : thieves) t.join();
+  EXPECT_EQ(deque.size(), 0u);
+  EXPECT_EQ(popped + stolen.load(), pushed);
+}
+
 }  // namespace
 }  // namespace gyre::schedulers

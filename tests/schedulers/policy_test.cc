@@ -1,6 +1,7 @@
 // What every scheduling policy owes the runtime (plugins/scheduler.h), checked on every scheduler that is linked in and
 // on several numbers of processors.
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <random>
@@ -343,8 +344,8 @@ TEST_P(PolicyTest, ThreadsLoseAndDoubleNothing) {
   }
 }
 
-// The runtime's sleep protocol (runtime/idle.cc) in miniature: a hint must reach whoever can run the task. A processor
-// that nobody wakes sleeps for ever, and the test does not end.
+// The runtime's sleep protocol (runtime/idle.cc) in miniature: a hint must reach whoever can run the task. An end
+// of a slice (kPreempt) wakes nobody: it is for one that runs.
 TEST_P(PolicyTest, InjectedWorkWakesASleeper) {
   PolicyHarness h(spec(), procs());
   SchedulerPolicy& policy = h.policy();
@@ -384,15 +385,20 @@ TEST_P(PolicyTest, InjectedWorkWakesASleeper) {
     return true;
   };
   for (int i = 0; i < 300; ++i) {
-    const WakeHint hint = h.Enqueue(kNoProc, h.NewTask(), EnqueueReason::kInjected);
-    ASSERT_TRUE(hint.kind == WakeHint::kAnyIdle || hint.kind == WakeHint::kProc) << hint.kind;
+    Task* t = h.NewTask();
+    t->priority = i;  // each more urgent than all that ran: a policy that preempts must still see who sleeps
+    t->deadline = 1000 - i;
+    const WakeHint hint = h.Enqueue(kNoProc, t, EnqueueReason::kInjected);
     if (hint.kind == WakeHint::kProc) {
       wake(hint.proc);
-    } else {
+    } else if (hint.kind == WakeHint::kAnyIdle) {
       for (ProcId id = 0; id < procs() && !wake(id); ++id) {
       }
     }
-    ran.acquire();
+    if (!ran.try_acquire_for(std::chrono::seconds(20))) {
+      ADD_FAILURE() << "task " << t->id << " waits, and the hint was " << hint.kind << " for processor " << hint.proc;
+      break;
+    }
   }
   stop.store(true, std::memory_order_seq_cst);
   for (ProcId id = 0; id < procs(); ++id) wake(id);
