@@ -147,7 +147,7 @@ Machine* Core::NewMachine() {
 
 void Core::EnterMachine(Machine* m, Processor* p) {
   m->exceptions = reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals());
-  sanitizers::AdoptThreadStack(&m->system);
+  if (m->system.stack.low == nullptr) sanitizers::AdoptThreadStack(&m->system);  // else the engine made it one
   m->tid = static_cast<int>(syscall(SYS_gettid));
   m->p = p;
   if (p != nullptr) {

@@ -62,6 +62,14 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   }
   void WakeForTimer(ProcId proc);              // a timer became the earliest of `proc`, which may sleep
   void WakeEverybody();                        // the runtime stops
+  // For an engine with virtual time, which does the monitor's work: a processor that computes has timers that are due.
+  void WakeForOverdueTimers() { WakeOneIdle(); }
+  Nanos QuantumOf(const Processor& p) const {
+    const Nanos slice = p.slice.load(std::memory_order_relaxed);
+    if (!preemption_traits_.preempts) return kNever;
+    return slice != 0 ? slice : preemption_->Quantum();
+  }
+  void CountPreemption() { preemptions_.fetch_add(1, std::memory_order_relaxed); }
 
   // ---- handoff.cc ----
   // A machine is about to look for work: gives away the processor that it may not use, waits for one if it has none. False:
@@ -76,6 +84,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void StartGoroutine(G* g);  // from any thread
   // Makes `g` runnable from a thread that has no processor of this runtime.
   void Inject(G* g);
+  void Inject(G* g, ProcContext& context);
   int64_t LiveGoroutines() const;
   // Calls `visit` for every goroutine that exists. The world may run on: what it reads is approximate.
   void ForEachGoroutine(absl::FunctionRef<void(G*)> visit);
@@ -91,6 +100,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   // Returns when to look again: kNever, unless only threads that are not gyre's stand between this and a deadlock.
   Nanos CheckDeadlock();
   bool IsAsleepForEver();
+  [[noreturn]] void ReportDeadlock();
   int KernelThreads() const {
     const int machines = machines_alive_.load(std::memory_order_relaxed);
     return machines == 0 ? 0 : engine_->KernelThreads(machines);
@@ -103,6 +113,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   SchedulerPolicy& policy() { return *policy_; }
   const PolicyTraits& policy_traits() const { return policy_traits_; }
   bool timed() const { return timed_; }
+  bool is_virtual() const { return virtual_; }
   StackAllocator& stacks() { return *stacks_; }
   PreemptionStrategy& preemption() { return *preemption_; }
   int proc_count() const { return proc_count_; }
@@ -142,7 +153,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
     g->last_proc = p->context.id;
     p->dispatches.Add(1);
     if (timed_) [[unlikely]] {
-      Charge(Cost::kSwitch);
+      if (virtual_) engine_->Dispatching(p->context.id, *g);
       p->dispatched_at = p->context.now = engine_->Now();
     }
   }

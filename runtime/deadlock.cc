@@ -44,6 +44,11 @@ bool Core::IsAsleepForEver() {
 
 Nanos Core::CheckDeadlock() {
   if (!IsAsleepForEver()) return kNever;
+  if (virtual_) {
+    // Only its own thread may call into this runtime: there is nobody else to ask.
+    if (!engine_->Deadlocked()) ReportDeadlock();
+    return kNever;
+  }
   int own_threads = kSanitizerThreads;
   bool all_asleep = true;
   ForEachLiveCore([&](Core* core) {
@@ -52,6 +57,10 @@ Nanos Core::CheckDeadlock() {
   });
   // A foreign thread may be one that is about to end. Looking again now and then costs next to nothing.
   if (!all_asleep || ThreadsOfProcess() != own_threads) return Now() + kLookAgain;
+  ReportDeadlock();
+}
+
+void Core::ReportDeadlock() {
   if (LiveGoroutines() == 0) Fatal("no goroutines (main called gyre::Goexit) - deadlock!");
   Fatal("all goroutines are asleep - deadlock!");
 }

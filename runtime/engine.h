@@ -5,17 +5,21 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "plugins/config.h"
+#include "plugins/options.h"
 #include "plugins/proc_context.h"
 #include "plugins/task.h"
 
 namespace gyre::internal {
 
 class Core;
+struct G;
 struct Machine;
 
 // What an engine with virtual time may charge for.
@@ -63,11 +67,27 @@ class Engine {
   virtual void Interrupt(Machine*) {}
   // The running goroutine is at a point where another schedule would go on with another one.
   virtual void ChoicePoint() {}
+  // `g` is about to run on `proc`: charges for the switch.
+  virtual void Dispatching(ProcId, const G&) {}
+  // All goroutines sleep for ever. True: the engine has stopped the runtime; false: it is for the runtime to report.
+  virtual bool Deadlocked() { return false; }
+  // The process would end with this report. Returns unless the engine ends the run instead.
+  virtual void Failed(const std::string&) {}
   // Where processors take their random choices from; null: each from its own generator.
   virtual ChoiceSource* choices() { return nullptr; }
 };
 
-// "threads" (or "simulation", where it is linked in). An unknown name is an error that lists the known ones.
+// One kind of engine. "threads" is always there; others register themselves before main begins, where they are linked in.
+struct EngineKind {
+  std::string name;
+  std::string help;
+  std::vector<OptionSpec> options;
+  std::unique_ptr<Engine> (*make)(const Config& config, const PluginOptions& options);
+};
+bool RegisterEngine(EngineKind kind);  // returns true
+const std::vector<EngineKind>& ListEngines();
+
+// From config.engine, "simulation:switch=20ns,wake=5us". An unknown name or option is an error that lists the known ones.
 absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const Config& config);
 std::unique_ptr<Engine> MakeThreadsEngine(const Config& config);
 

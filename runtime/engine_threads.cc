@@ -152,9 +152,4 @@ class ThreadsEngine final : public Engine {
 
 std::unique_ptr<Engine> MakeThreadsEngine(const Config& config) { return std::make_unique<ThreadsEngine>(config.seed); }
 
-absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const Config& config) {
-  if (config.engine == "threads") return MakeThreadsEngine(config);
-  return absl::InvalidArgumentError(absl::StrCat("unknown engine \"", config.engine, "\"; there are: threads"));
-}
-
 }  // namespace gyre::internal

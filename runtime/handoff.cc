@@ -123,6 +123,7 @@ void Core::GiveToBound(Machine* m, G* g) {
 // ---- preemption in place ----
 
 void Core::SignalMachine(ProcId proc, int signal) {
+  if (virtual_) return;  // the flag does, for virtual time passes in runtime calls only
   Processor& p = procs_[proc];
   p.preempt_tag.store(p.dispatches.Get(), std::memory_order_relaxed);
   Machine* m = p.m.load(std::memory_order_relaxed);
@@ -161,7 +162,7 @@ bool Core::PreemptInPlace() {
 }
 
 void Core::KeepSpares() {
-  if (!preemption_traits_.asynchronous) return;
+  if (!preemption_traits_.asynchronous || virtual_) return;
   int missing;
   {
     RawLockHolder hold(spares_lock_);
@@ -203,6 +204,10 @@ bool EnterBlocking() {
   NoPreempt off;
   ThreadState& thread = This();
   if (thread.p == nullptr) return false;  // a foreign thread, or a call inside a call
+  if (Core* core = thread.m->core; core->is_virtual()) {
+    core->engine().Charge(Cost::kSyscall);
+    return false;
+  }
   Processor* p = thread.p;
   Machine* m = thread.m;
   ChangeState<GState::kRunning, GState::kSyscall>(thread.g->state, thread.g);

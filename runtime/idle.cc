@@ -123,6 +123,8 @@ void Core::WakeForTimer(ProcId proc) {
   if ((idle_set_[proc / 64].load(std::memory_order_seq_cst) & bit) != 0 && ClaimIdle(proc)) {
     idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
     Unpark(proc);
+  } else if (virtual_) {
+    if (Machine* m = procs_[proc].m.load(std::memory_order_relaxed)) engine_->Interrupt(m);
   }
 }
 

@@ -1,10 +1,19 @@
 #include "runtime/raw_lock.h"
 
+#include "runtime/core.h"
 #include "runtime/futex.h"
 
 namespace gyre::internal {
 
 void RawLock::LockSlow() {
+  // In the simulator all machines share a thread: the holder goes on when this machine stands back.
+  if (Machine* m = This().m; m != nullptr && m->core->is_virtual()) {
+    for (int round = 0;; ++round) {
+      uint32_t expected = kFree;
+      if (word_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire)) return;
+      m->core->engine().Relax(round);
+    }
+  }
   // Holders keep it for some tens of instructions: a short spin usually does, unless the holder's thread lost its CPU.
   constexpr int kSpins = 100;
   for (int i = 0; i < kSpins; ++i) {

@@ -178,6 +178,10 @@ bool SpinOnce(int round) {
   if (round >= kMaxRounds || thread.g == nullptr) return false;
   Core* core = thread.g->core;
   if (core != nullptr && core->proc_count() == 1) return false;
+  if (core != nullptr && core->is_virtual()) {
+    core->engine().Relax(round);
+    return true;
+  }
   for (int i = 0; i < 30; ++i) __builtin_ia32_pause();
   return true;
 }

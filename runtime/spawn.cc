@@ -102,8 +102,9 @@ void Core::StartGoroutine(G* g) {
   }
 }
 
-void Core::Inject(G* g) {
-  ProcContext& context = ForeignContext();
+void Core::Inject(G* g) { Inject(g, ForeignContext()); }
+
+void Core::Inject(G* g, ProcContext& context) {
   if (timed_) g->ready_at = context.now = engine_->Now();
   ActOn(policy_->Enqueue(context, g, EnqueueReason::kInjected), nullptr);
 }

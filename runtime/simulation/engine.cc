@@ -1,0 +1,251 @@
+#include "runtime/simulation/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/core.h"
+#include "runtime/panic.h"
+#include "runtime/park.h"
+
+namespace gyre::internal::simulation {
+
+namespace {
+
+// More events than that at one instant are no program's progress: with modelled costs of zero a loop of gyre::Yield stops
+// the clock.
+constexpr uint64_t kMostAtOneInstant = 100'000'000;
+
+constexpr uint64_t kHashFactor = 0x9e3779b97f4a7c15;
+
+Nanos AddSaturated(Nanos a, Nanos b) {
+  Nanos sum;
+  return __builtin_add_overflow(a, b, &sum) ? kNever : sum;
+}
+
+}  // namespace
+
+SimulationEngine::SimulationEngine(const Config& config, const PluginOptions& options)
+    : costs_(CostsFrom(options)), seed_(config.seed != 0 ? config.seed : 1), shuffle_ties_(options.Choice("ties") == "random") {
+  fibers_.emplace_back();
+  current_ = &fibers_.front();
+  current_->owner = this;
+  random_.state = (seed_ * kHashFactor) | 1;
+}
+
+SimulationEngine::~SimulationEngine() {
+  for (Fiber& fiber : fibers_) FreeStack(&fiber);
+}
+
+absl::Time SimulationEngine::WallNow() {
+  static const absl::Time kStart = absl::FromCivil(absl::CivilSecond(2000, 1, 1), absl::UTCTimeZone());
+  return kStart + absl::Nanoseconds(now_);
+}
+
+// ---- what happened ----
+
+void SimulationEngine::Count() {
+  ++events_;
+  if (++at_one_instant_ > kMostAtOneInstant) [[unlikely]] {
+    at_one_instant_ = 0;
+    Fatal(absl::StrCat("simulation: ", kMostAtOneInstant, " events at one instant (", absl::FormatDuration(absl::Nanoseconds(now_)),
+                       "): virtual time stands still, for some goroutine loops through runtime calls that cost nothing; give "
+                       "the engine a cost, such as simulation:switch=20ns"));
+  }
+}
+
+void SimulationEngine::Record(Event event, uint64_t who, uint64_t what) {
+  uint64_t hash = trace_hash_;
+  for (uint64_t part : {static_cast<uint64_t>(now_), (who << 8) | static_cast<uint64_t>(event), what}) {
+    hash = (hash ^ part) * kHashFactor;
+    hash ^= hash >> 29;
+  }
+  trace_hash_ = hash;
+}
+
+// ---- time ----
+
+void SimulationEngine::Enqueue(Fiber* fiber, Nanos when) {
+  uint64_t order = ++sequence_;
+  if (shuffle_ties_) order = (random_.Random() & 0xffffffff'00000000) | (order & 0xffffffff);
+  queue_.Insert(fiber, when, order);
+}
+
+void SimulationEngine::RunNext() {
+  Fiber* self = current_;
+  Count();
+  if (queue_.empty()) {
+    Fatal("simulation: every virtual processor waits and nothing is left to happen");
+  }
+  Fiber* next = queue_.Front();
+  if (const Nanos when = queue_.Earliest(); when > now_) {
+    now_ = when;
+    at_one_instant_ = 0;
+  }
+  queue_.Remove(next);
+  if (next == self) return;
+  current_ = next;
+  SwitchFiber(self, next);
+}
+
+void SimulationEngine::AdvanceTo(Nanos when) {
+  if (queue_.Earliest() > when) [[likely]] {
+    ++events_;
+    if (when > now_) {
+      now_ = when;
+      at_one_instant_ = 0;
+    } else {
+      --events_;
+      Count();
+    }
+    return;
+  }
+  Enqueue(current_, when);
+  RunNext();
+}
+
+void SimulationEngine::Charge(Cost cost) {
+  switch (cost) {
+    case Cost::kSwitch: return AdvanceBy(costs_.switching);
+    case Cost::kSteal: return AdvanceBy(costs_.steal);
+    case Cost::kWake: return AdvanceBy(costs_.notify);
+    case Cost::kPreempt: return AdvanceBy(costs_.preempt);
+    case Cost::kSyscall: return AdvanceBy(costs_.syscall);
+  }
+}
+
+void SimulationEngine::Dispatching(ProcId proc, const G& g) {
+  if (first_id_ == 0) first_id_ = g.id;
+  AdvanceBy(costs_.switching);
+  // Ids count on through all runtimes of the process: what repeats is their distance.
+  Record(Event::kDispatch, static_cast<uint64_t>(proc), g.id - first_id_);
+}
+
+void SimulationEngine::Relax(int) {
+  // A round that costs nothing must still end some day: it lasts until the next thing happens.
+  const Nanos next = queue_.Earliest();
+  AdvanceTo(costs_.relax != 0 || next == kNever ? now_ + costs_.relax : next);
+}
+
+// ---- machines ----
+
+Fiber* SimulationEngine::FiberOf(Machine* m) {
+  auto* fiber = static_cast<Fiber*>(m->engine_data);
+  if (fiber == nullptr) [[unlikely]] {
+    // The first: the thread that called Run.
+    fiber = &fibers_.front();
+    fiber->machine = m;
+    m->engine_data = fiber;
+  }
+  return fiber;
+}
+
+void SimulationEngine::RunMachine(Fiber* fiber) {
+  auto* engine = static_cast<SimulationEngine*>(fiber->owner);
+  fiber->machine->core->MachineMain(fiber->machine);
+  fiber->state = Fiber::State::kEnded;
+  engine->ended_.push_back(fiber);
+  engine->RunNext();
+}
+
+absl::Status SimulationEngine::StartMachine(Machine* m) {
+  Fiber& fiber = fibers_.emplace_back();
+  fiber.owner = this;
+  fiber.machine = m;
+  fiber.number = static_cast<uint32_t>(fibers_.size());
+  if (!PrepareFiber(&fiber, &RunMachine)) {
+    fibers_.pop_back();
+    return absl::ResourceExhaustedError(absl::StrCat("gyre: no memory for the stack of virtual machine ", fibers_.size()));
+  }
+  m->engine_data = &fiber;
+  m->system.stack.low = fiber.stack_low;
+  m->system.stack.top = fiber.stack_low + fiber.stack_size;
+  m->system.sanitizer_fiber = fiber.own_tsan_fiber;
+  Enqueue(&fiber, now_ + costs_.wake);
+  return absl::OkStatus();
+}
+
+bool SimulationEngine::ParkMachine(Machine* m, Nanos deadline) {
+  Fiber* fiber = FiberOf(m);
+  if (!fiber->unparked) {
+    if (deadline <= now_) return false;
+    fiber->state = Fiber::State::kParked;
+    if (deadline != kNever) Enqueue(fiber, deadline);
+    RunNext();
+    fiber->state = Fiber::State::kActive;
+    if (!fiber->unparked) Record(Event::kDeadline, fiber->number, 0);
+  }
+  return std::exchange(fiber->unparked, false);
+}
+
+void SimulationEngine::UnparkMachine(Machine* m) {
+  Fiber* fiber = FiberOf(m);
+  if (fiber->state == Fiber::State::kWorking) Interrupt(m);  // the runtime ends
+  if (std::exchange(fiber->unparked, true) || fiber->state != Fiber::State::kParked) return;
+  Record(Event::kUnpark, fiber->number, 0);
+  Nanos when = now_ + costs_.wake;
+  if (fiber->event_index >= 0) {
+    when = std::min(when, std::max(now_, queue_.When(fiber)));
+    queue_.Remove(fiber);
+  }
+  Enqueue(fiber, when);
+}
+
+// ---- computing ----
+
+void SimulationEngine::Interrupt(Machine* m) {
+  Fiber* fiber = FiberOf(m);
+  if (fiber->state != Fiber::State::kWorking || fiber->event_index < 0) return;
+  queue_.Remove(fiber);
+  Enqueue(fiber, now_);
+}
+
+void SimulationEngine::Work(Nanos d) {
+  Nanos overdue_known = kNever;  // the earliest timer that somebody has been woken for
+  CheckPreempt();
+  while (d > 0) {
+    // Anew in each round: preemption may have moved the goroutine.
+    Machine* m = This().m;
+    Processor* p = This().p;
+    Core* core = m->core;
+    const Nanos begin = now_;
+    const Nanos slice_end = AddSaturated(p->dispatched_at, core->QuantumOf(*p));
+    const Nanos timer = p->timers.EarliestRelaxed();
+    const Nanos overdue = timer == overdue_known ? kNever : AddSaturated(std::max(timer, begin), costs_.monitor);
+    const Nanos until = std::min({AddSaturated(begin, d), std::max(slice_end, begin), overdue});
+    Fiber* fiber = current_;
+    fiber->state = Fiber::State::kWorking;
+    AdvanceTo(until);
+    fiber->state = Fiber::State::kActive;
+    d -= now_ - begin;
+    if (d <= 0) return;
+    if (now_ >= overdue) {
+      overdue_known = timer;
+      core->WakeForOverdueTimers();
+    }
+    if (now_ >= slice_end) {
+      core->CountPreemption();
+      core->preemption().Request(p->context.id, PreemptReason::kSliceOver);
+      Charge(Cost::kPreempt);
+      Record(Event::kSliceEnd, static_cast<uint64_t>(p->context.id), 0);
+    }
+    CheckPreempt();
+  }
+}
+
+namespace {
+
+std::vector<OptionSpec> Options() {
+  std::vector<OptionSpec> options = CostOptions();
+  options.push_back(ChoiceOption("ties", {"random", "fifo"}, "random", "who goes first of those whose moments are the same"));
+  return options;
+}
+
+[[maybe_unused]] const bool registered = RegisterEngine(
+    {"simulation", "virtual processors and virtual time on one kernel thread", Options(),
+     [](const Config& config, const PluginOptions& options) -> std::unique_ptr<Engine> {
+       return std::make_unique<SimulationEngine>(config, options);
+     }});
+
+}  // namespace
+}  // namespace gyre::internal::simulation

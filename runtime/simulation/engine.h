@@ -1,0 +1,91 @@
+// The engine `simulation`: virtual processors and virtual time on one kernel thread, a discrete-event simulation of a
+// machine whose programs are real.
+//
+//   --engine=simulation:switch=20ns,wake=5us --procs=256 --seed=7
+//
+// Every machine of the runtime is a fiber (fiber.h). One runs at a time; what it executes takes no virtual time, except
+// where the model says so: a switch, a steal, a wake-up, a preemption, a blocking call (costs.h), and gyre::Work. When
+// time passes for a machine, whoever's moment comes first goes on (event_queue.h), and the clock moves to that moment. So
+// the clock stands still while anybody computes anything, and jumps when all processors are idle or at work.
+//
+// The same program, configuration and seed give the same run, event for event: there is one thread, no clock, and every random
+// number comes from the seed. The trace hash over all events tells whether two runs were the same.
+//
+// What a program may not do here: wait for something outside the simulation in virtual time. A goroutine that blocks its
+// kernel thread blocks everybody; a thread that is not the simulator's may not call in.
+#ifndef GYRE_RUNTIME_SIMULATION_ENGINE_H_
+#define GYRE_RUNTIME_SIMULATION_ENGINE_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "runtime/engine.h"
+#include "runtime/simulation/costs.h"
+#include "runtime/simulation/event_queue.h"
+#include "runtime/simulation/fiber.h"
+
+namespace gyre::internal::simulation {
+
+class SimulationEngine final : public Engine {
+ public:
+  SimulationEngine(const Config& config, const PluginOptions& options);
+  ~SimulationEngine() override;
+
+  Nanos Now() override { return now_; }
+  absl::Time WallNow() override;
+  uint64_t Seed() override { return seed_; }
+  absl::Status StartMachine(Machine* m) override;
+  bool ParkMachine(Machine* m, Nanos deadline) override;
+  void UnparkMachine(Machine* m) override;
+  void Relax(int round) override;
+  // Work does what the monitor would.
+  absl::Status StartMonitor(std::function<Nanos()>) override { return absl::OkStatus(); }
+  void WakeMonitor() override {}
+  void StopMonitor() override {}
+  int KernelThreads(int) const override { return 1; }
+  void Work(Nanos d) override;
+
+  bool is_virtual() const override { return true; }
+  void Charge(Cost cost) override;
+  void Interrupt(Machine* m) override;
+  void Dispatching(ProcId proc, const G& g) override;
+
+  // Of all scheduling events so far.
+  uint64_t trace_hash() const { return trace_hash_; }
+  uint64_t events() const { return events_; }
+
+ private:
+  enum class Event : uint8_t { kDispatch, kUnpark, kDeadline, kSliceEnd };
+
+  Fiber* FiberOf(Machine* m);
+  static void RunMachine(Fiber* fiber);
+  // The calling machine goes on at `when`; others do before, if their moments come first.
+  void AdvanceTo(Nanos when);
+  void AdvanceBy(Nanos d) { AdvanceTo(now_ + d); }
+  void Enqueue(Fiber* fiber, Nanos when);
+  // Leaves the current fiber, which has its event already or is parked, for the next one.
+  void RunNext();
+  void Count();
+  void Record(Event event, uint64_t who, uint64_t what);
+
+  const Costs costs_;
+  const uint64_t seed_;
+  const bool shuffle_ties_;
+  Nanos now_ = 0;
+  Fiber* current_;
+  EventQueue queue_;
+  std::deque<Fiber> fibers_;      // all that there were; the first is the thread's own
+  std::vector<Fiber*> ended_;     // whose stacks may serve again
+  uint64_t sequence_ = 0;         // of events, for ties
+  ProcContext random_;            // the engine's own
+  uint64_t trace_hash_ = 0;
+  uint64_t events_ = 0;
+  uint64_t first_id_ = 0;         // of the runtime's goroutines, see Record
+  uint64_t at_one_instant_ = 0;   // events since the clock moved
+};
+
+}  // namespace gyre::internal::simulation
+
+#endif  // GYRE_RUNTIME_SIMULATION_ENGINE_H_
