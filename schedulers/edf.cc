@@ -3,101 +3,29 @@
 //
 // A goroutine that yields expects others to run, and may wait for one that has no deadline: until it is picked again it
 // waits among those without a deadline. One that is preempted keeps its deadline.
-// With preempt=on, a goroutine that becomes runnable ends the slice of the running one with the latest deadline, if
-// that is later than its own and no processor is idle.
-#include <atomic>
 #include <cstdint>
-#include <functional>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/status/status.h"
 #include "plugins/registry.h"
-#include "plugins/scheduler.h"
-#include "schedulers/running_set.h"
-#include "schedulers/spin_lock.h"
-#include "schedulers/task_heap.h"
+#include "schedulers/ranked_policy.h"
 
 namespace gyre {
 namespace {
 
-using schedulers::SpinLockHolder;
-
-class EdfPolicy final : public SchedulerPolicy {
- public:
-  absl::Status Start(const Topology& topology, const PluginOptions& options) override {
-    preempt_ = options.Bool("preempt");
-    return Resize(topology);
+struct ByDeadline {
+  static int64_t Queued(const Task& t, EnqueueReason why) {
+    return why == EnqueueReason::kYielded ? kNever : t.deadline;
   }
-
-  absl::Status Resize(const Topology& topology) override {
-    SpinLockHolder hold(lock_);
-    running_.Reset(topology.procs);
-    return absl::OkStatus();
-  }
-
-  // AttributesChanged is among them.
-  PolicyTraits traits() const override { return {.wants_task_hooks = true}; }
-
-  WakeHint Enqueue(ProcContext&, Task* t, EnqueueReason why) override {
-    const bool yields = why == EnqueueReason::kYielded;
-    const Nanos deadline = yields ? kNever : t->deadline;
-    SpinLockHolder hold(lock_);
-    t->Policy<State>() = {deadline, next_sequence_++};
-    queue_.Push(t);
-    size_.store(queue_.size(), std::memory_order_relaxed);
-    // What yields or is preempted makes room for the first in the queue: no more to do for others than before.
-    if (yields) return {WakeHint::kNone};
-    if (!preempt_ || why == EnqueueReason::kPreempted) return {WakeHint::kAnyIdle};
-    return running_.HintFor(deadline, std::greater<Nanos>());  // later matters less
-  }
-
-  Dispatch PickNext(ProcContext& p, PickMode mode) override {
-    // A search need not disturb the lock of an empty queue; the look before sleep must (running_set.h).
-    if (mode == PickMode::kSearch && size_.load(std::memory_order_relaxed) == 0) return {};
-    SpinLockHolder hold(lock_);
-    Task* t = queue_.Pop();
-    size_.store(queue_.size(), std::memory_order_relaxed);
-    if (t == nullptr) {
-      running_.Idle(p.id);
-    } else {
-      running_.Runs(p.id, t->deadline);
-    }
-    return {t};
-  }
-
-  void AttributesChanged(ProcContext& p, Task& t) override {
-    SpinLockHolder hold(lock_);
-    if (p.id >= 0) running_.Runs(p.id, t.deadline);
-  }
-
-  void DumpState(StateWriter& out) const override {
-    out.Number("queue", static_cast<int64_t>(size_.load(std::memory_order_relaxed)));
-  }
-
- private:
-  struct State {
-    Nanos deadline;  // by which it is queued
-    uint64_t sequence;
-  };
-  struct Before {
-    bool operator()(Task& a, Task& b) const {
-      const State& x = a.Policy<State>();
-      const State& y = b.Policy<State>();
-      return x.deadline != y.deadline ? x.deadline < y.deadline : x.sequence < y.sequence;
-    }
-  };
-
-  bool preempt_ = true;
-  std::atomic<size_t> size_{0};  // of the queue, for those who do not hold the lock
-  schedulers::SpinLock lock_;
-  schedulers::TaskHeap<Before> queue_ ABSL_GUARDED_BY(lock_);
-  uint64_t next_sequence_ ABSL_GUARDED_BY(lock_) = 0;
-  schedulers::RunningSet<Nanos> running_ ABSL_GUARDED_BY(lock_);
+  static int64_t Running(const Task& t) { return t.deadline; }
 };
+
+class EdfPolicy final : public schedulers::RankedPolicy<ByDeadline> {};
 
 }  // namespace
 }  // namespace gyre
 
 GYRE_REGISTER_SCHEDULER("edf", gyre::EdfPolicy, "earliest deadline first, those without a deadline last",
                         gyre::BoolOption("preempt", true,
-                                         "a goroutine that becomes runnable preempts one of later deadline"));
+                                         "a goroutine that becomes runnable preempts one of later deadline"),
+                        gyre::IntOption("rescue", 16, 0, 1 << 20,
+                                        "a preempted goroutine that was passed over for so many picks runs for a "
+                                        "moment, as it may hold a lock; 0: never"));

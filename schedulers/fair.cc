@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "plugins/registry.h"
 #include "plugins/scheduler.h"
+#include "schedulers/rescue_queue.h"
 #include "schedulers/running_set.h"
 #include "schedulers/spin_lock.h"
 #include "schedulers/task_heap.h"
@@ -36,6 +37,10 @@ class FairPolicy final : public SchedulerPolicy {
     preempt_ = options.Bool("preempt");
     if (granularity_ > latency_) {
       return absl::InvalidArgumentError("scheduler \"fair\": granularity must not be longer than latency");
+    }
+    {
+      SpinLockHolder hold(lock_);
+      rescue_.Reset(options.Int("rescue"));
     }
     return Resize(topology);
   }
@@ -67,6 +72,7 @@ class FairPolicy final : public SchedulerPolicy {
     queue_.Push(t);
     queued_weight_ += state.weight;
     size_.store(queue_.size(), std::memory_order_relaxed);
+    if (why == EnqueueReason::kPreempted) rescue_.Push(t);
     // What yields or is preempted makes room for the first in the queue: no more to do for others than before.
     if (why == EnqueueReason::kYielded) return {WakeHint::kNone};
     if (!preempt_ || why == EnqueueReason::kPreempted) return {WakeHint::kAnyIdle};
@@ -77,18 +83,26 @@ class FairPolicy final : public SchedulerPolicy {
     // A search need not disturb the lock of an empty queue; the look before sleep must (running_set.h).
     if (mode == PickMode::kSearch && size_.load(std::memory_order_relaxed) == 0) return {};
     SpinLockHolder hold(lock_);
-    Task* t = queue_.Pop();
+    Task* t = rescue_.Overdue();
+    const bool rescued = t != nullptr && t != queue_.top();
+    if (t != nullptr) {
+      queue_.Remove(t);
+    } else {
+      t = queue_.Pop();
+    }
     if (t == nullptr) {
       running_.Idle(p.id);
       return {};
     }
     size_.store(queue_.size(), std::memory_order_relaxed);
+    rescue_.Picked(t);
     const State& state = t->Policy<State>();
     // All processors together serve this one, the queue and, as a guess of their weights, the others that run.
     const int64_t competing = queued_weight_ + static_cast<int64_t>(state.weight) * (procs_ - 1);
     queued_weight_ -= state.weight;
-    floor_ = std::max(floor_, state.virtual_time);
     running_.Runs(p.id, state.virtual_time);
+    if (rescued) return {t, rescue_.kSlice};
+    floor_ = std::max(floor_, state.virtual_time);
     const double share = static_cast<double>(state.weight) * procs_ / static_cast<double>(competing);
     const auto slice = static_cast<Nanos>(static_cast<double>(latency_) * std::min(share, 1.0));
     return {t, std::max(slice, granularity_)};
@@ -104,15 +118,18 @@ class FairPolicy final : public SchedulerPolicy {
     Nanos virtual_time;
     Nanos counted;  // the part of ran_for that is in virtual_time
     uint64_t sequence;
+    Task* child;      // the heap's
     uint32_t weight;  // as it was when the task was enqueued
     bool placed;
+    schedulers::RescueLinks rescue;
   };
-  struct Before {
-    bool operator()(Task& a, Task& b) const {
+  struct Order {
+    static bool Before(Task& a, Task& b) {
       const State& x = a.Policy<State>();
       const State& y = b.Policy<State>();
       return x.virtual_time != y.virtual_time ? x.virtual_time < y.virtual_time : x.sequence < y.sequence;
     }
+    static Task*& Child(Task& t) { return t.Policy<State>().child; }
   };
 
   Nanos latency_ = 0;
@@ -122,7 +139,8 @@ class FairPolicy final : public SchedulerPolicy {
   std::atomic<size_t> size_{0};  // of the queue, for those who do not hold the lock
   schedulers::SpinLock lock_;
   int procs_ ABSL_GUARDED_BY(lock_) = 1;
-  schedulers::TaskHeap<Before> queue_ ABSL_GUARDED_BY(lock_);
+  schedulers::TaskHeap<Order> queue_ ABSL_GUARDED_BY(lock_);
+  schedulers::RescueQueue<State> rescue_ ABSL_GUARDED_BY(lock_);
   int64_t queued_weight_ ABSL_GUARDED_BY(lock_) = 0;
   uint64_t next_sequence_ ABSL_GUARDED_BY(lock_) = 0;
   Nanos floor_ ABSL_GUARDED_BY(lock_) = 0;  // the most that any picked task's virtual runtime was; it never falls
@@ -141,4 +159,7 @@ GYRE_REGISTER_SCHEDULER("fair", gyre::FairPolicy, "fair shares by weight: least 
                         gyre::DurationOption("credit", "3ms", 0, 10'000'000'000,
                                              "how far behind the others a goroutine may start that has waited"),
                         gyre::BoolOption("preempt", true,
-                                         "a goroutine that becomes runnable preempts one that is ahead of it"));
+                                         "a goroutine that becomes runnable preempts one that is ahead of it"),
+                        gyre::IntOption("rescue", 16, 0, 1 << 20,
+                                        "a preempted goroutine that was passed over for so many picks runs for a "
+                                        "moment, as it may hold a lock; 0: never"));

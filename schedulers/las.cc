@@ -9,8 +9,9 @@
 // service=life counts all that a goroutine ever ran, service=wake what it ran since it last waited for something, which
 // suits goroutines that serve one request after another. Long ones starve while short ones keep coming: with boost > 0
 // everybody's count starts again from 0 that often.
-// With preempt=on, a goroutine that becomes runnable ends the slice of the one on the lowest level, if that is lower
-// than its own and no processor is idle.
+// The order is strict but for one thing: a preempted goroutine that has been passed over for `rescue` picks gets a
+// short slice (rescue_queue.h says why). With preempt=on, a goroutine that becomes runnable ends the slice of the one
+// on the lowest level, if that is lower than its own and no processor is idle.
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include "plugins/registry.h"
 #include "plugins/scheduler.h"
 #include "plugins/task_list.h"
+#include "schedulers/rescue_queue.h"
 #include "schedulers/running_set.h"
 #include "schedulers/spin_lock.h"
 
@@ -39,6 +41,7 @@ class LasPolicy final : public SchedulerPolicy {
     preempt_ = options.Bool("preempt");
     SpinLockHolder hold(lock_);
     levels_.resize(static_cast<size_t>(options.Int("levels")));
+    rescue_.Reset(options.Int("rescue"));
     running_.Reset(topology.procs);
     return absl::OkStatus();
   }
@@ -54,14 +57,19 @@ class LasPolicy final : public SchedulerPolicy {
   WakeHint Enqueue(ProcContext&, Task* t, EnqueueReason why) override {
     const bool woken = why == EnqueueReason::kUnblocked || why == EnqueueReason::kInjected;
     SpinLockHolder hold(lock_);
-    if (per_wake_ && woken) t->Policy<State>() = {t->ran_for, epoch_};
-    const int level = LevelOf(Attained(*t));
-    levels_[level].PushBack(t);
+    State& state = t->Policy<State>();
+    if (per_wake_ && woken) {
+      state.base = t->ran_for;
+      state.epoch = epoch_;
+    }
+    state.level = LevelOf(Attained(*t));
+    levels_[state.level].PushBack(t);
+    if (why == EnqueueReason::kPreempted) rescue_.Push(t);
     size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     // What yields or is preempted makes room for the first in the queue: no more to do for others than before.
     if (why == EnqueueReason::kYielded) return {WakeHint::kNone};
     if (!preempt_ || why == EnqueueReason::kPreempted) return {WakeHint::kAnyIdle};
-    return running_.HintFor(level, std::greater<int>());  // deeper matters less
+    return running_.HintFor(state.level, std::greater<int>());  // deeper matters less
   }
 
   Dispatch PickNext(ProcContext& p, PickMode mode) override {
@@ -69,17 +77,23 @@ class LasPolicy final : public SchedulerPolicy {
     if (mode == PickMode::kSearch && size_.load(std::memory_order_relaxed) == 0) return {};
     SpinLockHolder hold(lock_);
     if (boost_ != 0 && p.now - boosted_at_ >= boost_) Boost(p.now);
-    for (TaskList& list : levels_) {
-      Task* t = list.PopFront();
-      if (t == nullptr) continue;
-      size_.store(size_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-      const Nanos attained = Attained(*t);
-      const int level = LevelOf(attained);
-      running_.Runs(p.id, level);
-      return {t, SliceAt(level, attained)};
+    Task* t = rescue_.Overdue();
+    const bool rescued = t != nullptr;
+    if (rescued) {
+      levels_[t->Policy<State>().level].Remove(t);
+    } else {
+      for (size_t i = 0; i < levels_.size() && t == nullptr; ++i) t = levels_[i].PopFront();
     }
-    running_.Idle(p.id);
-    return {};
+    if (t == nullptr) {
+      running_.Idle(p.id);
+      return {};
+    }
+    size_.store(size_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    rescue_.Picked(t);
+    const Nanos attained = Attained(*t);
+    const int level = LevelOf(attained);
+    running_.Runs(p.id, level);
+    return {t, rescued ? rescue_.kSlice : SliceAt(level, attained)};
   }
 
   void DumpState(StateWriter& out) const override {
@@ -91,11 +105,16 @@ class LasPolicy final : public SchedulerPolicy {
   struct State {
     Nanos base;      // ran_for when the count began
     uint64_t epoch;  // of the boosts; another than epoch_: the count begins again
+    int level;       // on which it is queued
+    schedulers::RescueLinks rescue;
   };
 
   Nanos Attained(Task& t) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     State& state = t.Policy<State>();
-    if (state.epoch != epoch_) state = {t.ran_for, epoch_};
+    if (state.epoch != epoch_) {
+      state.base = t.ran_for;
+      state.epoch = epoch_;
+    }
     return t.ran_for - state.base;
   }
 
@@ -117,7 +136,10 @@ class LasPolicy final : public SchedulerPolicy {
   void Boost(Nanos now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     boosted_at_ = now;
     ++epoch_;
-    for (size_t i = 1; i < levels_.size(); ++i) levels_[0].Append(&levels_[i]);
+    for (size_t i = 1; i < levels_.size(); ++i) {
+      for (Task* t = levels_[i].front(); t != nullptr; t = t->next) t->Policy<State>().level = 0;
+      levels_[0].Append(&levels_[i]);
+    }
   }
 
   Nanos quantum_ = 0;
@@ -128,6 +150,7 @@ class LasPolicy final : public SchedulerPolicy {
   schedulers::SpinLock lock_;
   std::vector<TaskList> levels_ ABSL_GUARDED_BY(lock_);
   uint64_t epoch_ ABSL_GUARDED_BY(lock_) = 0;
+  schedulers::RescueQueue<State> rescue_ ABSL_GUARDED_BY(lock_);
   Nanos boosted_at_ ABSL_GUARDED_BY(lock_) = 0;
   schedulers::RunningSet<int> running_ ABSL_GUARDED_BY(lock_);
 };
@@ -144,4 +167,7 @@ GYRE_REGISTER_SCHEDULER("las", gyre::LasPolicy, "least attained service first: a
                         gyre::DurationOption("boost", "0s", 0, 3'600'000'000'000,
                                              "how often all counts start again; 0s: never"),
                         gyre::BoolOption("preempt", true,
-                                         "a goroutine that becomes runnable preempts one of a lower level"));
+                                         "a goroutine that becomes runnable preempts one of a lower level"),
+                        gyre::IntOption("rescue", 16, 0, 1 << 20,
+                                        "a preempted goroutine that was passed over for so many picks runs for a "
+                                        "moment, as it may hold a lock; 0: never"));

@@ -1,9 +1,12 @@
 // A priority queue of tasks, linked through the tasks themselves: a pairing heap (Fredman, Sedgewick, Sleator, Tarjan,
 // 1986). Push is O(1), Pop O(log n) amortised; neither allocates.
 //
-// Not synchronised. `Before(a, b)` says that `a` leaves first; it must be a strict order on the tasks in the heap, and
-// what it reads must not change while they are in it. Give it a sequence number as the last key, and equals leave in
-// the order in which they came.
+// Not synchronised. `Order` says
+//   static bool Before(Task& a, Task& b)   whether `a` leaves first: a strict order on the tasks in the heap, and what
+//   it
+//                                          reads must not change while they are in it. With a sequence number as the
+//                                          last key, equals leave in the order in which they came.
+//   static Task*& Child(Task& t)           a pointer in the policy's bytes of `t` that is the heap's to use.
 #ifndef GYRE_SCHEDULERS_TASK_HEAP_H_
 #define GYRE_SCHEDULERS_TASK_HEAP_H_
 
@@ -14,7 +17,7 @@
 
 namespace gyre::schedulers {
 
-template <typename Before>
+template <typename Order>
 class TaskHeap {
  public:
   bool empty() const { return root_ == nullptr; }
@@ -23,7 +26,7 @@ class TaskHeap {
   Task* top() const { return root_; }
 
   void Push(Task* t) {
-    t->prev = t->next = nullptr;
+    t->prev = t->next = Order::Child(*t) = nullptr;
     root_ = root_ == nullptr ? t : Meld(root_, t);
     ++size_;
   }
@@ -31,20 +34,42 @@ class TaskHeap {
   // Null when empty.
   Task* Pop() {
     Task* t = root_;
-    if (t == nullptr) return nullptr;
-    root_ = MeldAll(t->prev);
-    t->prev = t->next = nullptr;
-    --size_;
+    if (t != nullptr) Remove(t);
     return t;
   }
 
+  // `t` must be in this heap.
+  void Remove(Task* t) {
+    Task* children = MeldAll(Order::Child(*t));
+    if (t == root_) {
+      root_ = children;
+    } else {
+      Cut(t);
+      if (children != nullptr) root_ = Meld(root_, children);
+    }
+    t->prev = t->next = Order::Child(*t) = nullptr;
+    --size_;
+  }
+
  private:
-  // A node's `prev` is its first child, `next` its next sibling.
+  // A node's `next` is its next sibling; its `prev` is its previous one, or for a first child its parent.
+
+  // Both are roots. So is the result.
   static Task* Meld(Task* a, Task* b) {
-    if (Before()(*b, *a)) std::swap(a, b);
-    b->next = a->prev;
-    a->prev = b;
+    if (Order::Before(*b, *a)) std::swap(a, b);
+    Task*& child = Order::Child(*a);
+    b->next = child;
+    if (child != nullptr) child->prev = b;
+    b->prev = a;
+    child = b;
     return a;
+  }
+
+  // Takes `t`, which is no root, from among its siblings.
+  static void Cut(Task* t) {
+    Task*& first = Order::Child(*t->prev);
+    (first == t ? first : t->prev->next) = t->next;
+    if (t->next != nullptr) t->next->prev = t->prev;
   }
 
   // Melds siblings in pairs from the left, then the pairs from the right: that gives the bound.
@@ -54,9 +79,9 @@ class TaskHeap {
       Task* a = first;
       Task* b = a->next;
       first = b == nullptr ? nullptr : b->next;
-      a->next = nullptr;
+      a->prev = a->next = nullptr;
       if (b != nullptr) {
-        b->next = nullptr;
+        b->prev = b->next = nullptr;
         a = Meld(a, b);
       }
       a->next = pairs;

@@ -436,7 +436,7 @@ TEST(Las, PerWakeTheCountStartsAgain) {
 
 TEST(Las, ABoostEndsStarvation) {
   for (bool boost : {false, true}) {
-    PolicyHarness h(boost ? "las:quantum=1ms,boost=50ms" : "las:quantum=1ms", 1);
+    PolicyHarness h(boost ? "las:quantum=1ms,rescue=0,boost=50ms" : "las:quantum=1ms,rescue=0", 1);
     Task* longer = h.NewTask();
     longer->ran_for = 1000 * kMilli;
     h.Enqueue(0, longer, EnqueueReason::kPreempted);
@@ -447,6 +447,60 @@ TEST(Las, ABoostEndsStarvation) {
       ran = h.Pick(0) == longer;
     }
     EXPECT_EQ(ran, boost);
+  }
+}
+
+// ---- what is preempted comes round ----
+
+// It may hold a lock that all others wait for; its turn must come although they never leave the queue.
+TEST(Rescue, APreemptedTaskRunsInBoundedTimeUnderEveryPolicy) {
+  for (const std::string& spec : testing::AllSchedulers()) {
+    PolicyHarness h(spec, 1);
+    Task* urgent[2] = {h.NewTask(), h.NewTask()};
+    Task* preempted = h.NewTask();
+    preempted->ran_for = 1000 * kMilli;
+    for (Task* t : urgent) {
+      t->priority = 10;
+      t->deadline = 5;
+      h.Enqueue(0, t, EnqueueReason::kNew);
+    }
+    h.Enqueue(0, preempted, EnqueueReason::kPreempted);
+    int picks = 1;
+    for (Task* t; (t = h.Pick(0)) != preempted; ++picks) {
+      ASSERT_NE(t, nullptr) << spec;
+      ASSERT_LT(picks, 2000) << spec;
+      h.now += kMilli;
+      t->ran_for += kMilli;
+      h.Enqueue(0, t, EnqueueReason::kUnblocked);
+    }
+  }
+}
+
+TEST(Rescue, IsGivenToTheOldestForAMomentAndCanBeOff) {
+  for (bool on : {true, false}) {
+    PolicyHarness h(on ? "priority:rescue=4" : "priority:rescue=0", 1);
+    Task* urgent = WithPriority(h, 10);
+    Task* first = WithPriority(h, 0);
+    Task* second = WithPriority(h, 1);
+    h.Enqueue(0, first, EnqueueReason::kPreempted);
+    h.Enqueue(0, second, EnqueueReason::kPreempted);
+    Ids ids;
+    std::vector<Nanos> slices;
+    for (int i = 0; i < 10; ++i) {
+      h.Enqueue(0, urgent, EnqueueReason::kUnblocked);
+      const Dispatch d = h.Dispatched(0);
+      ids.push_back(d.task->id);
+      slices.push_back(d.slice);
+      if (d.task != urgent) h.Drain(0, PickMode::kFast);
+      if (d.task == first) h.Enqueue(0, second, EnqueueReason::kPreempted);
+    }
+    if (on) {
+      EXPECT_EQ(ids, (Ids{1, 1, 1, 2, 1, 1, 1, 3, 1, 1}));
+      EXPECT_EQ(slices[3], 100 * kMicro);
+      EXPECT_EQ(slices[4], 0);
+    } else {
+      EXPECT_EQ(ids, Ids(10, 1));
+    }
   }
 }
 
