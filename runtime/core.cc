@@ -103,39 +103,57 @@ Core::~Core() {
 }
 
 bool Core::RunMain(absl::FunctionRef<void()> main) {
-  ThreadState& thread = This();
-  G* const g_before = thread.g;
-  Machine* const m_before = thread.m;
-  Processor* const p_before = thread.p;
-  AlternateSignalStack signal_stack;
   if (absl::Status status = engine_->StartMonitor([this] { return MonitorTick(); }); !status.ok()) {
     Fatal(std::string(status.message()));
   }
-  Machine* m = main_machine_ = NewMachine();
-  EnterMachine(m, &procs_[0]);
-  KeepSpares();
   main_goroutine_ = MakeGoroutine(this, GoOptions{}, [main] { main(); });
   main_goroutine_->creator_pc = nullptr;
-  internal::StartGoroutine(main_goroutine_);
-
-  NoPreemptEnter();
-  RunLoop(m);
-  NoPreemptExit();
-
-  machines_alive_.fetch_sub(1, std::memory_order_acq_rel);
+  if (virtual_) {
+    RunHere();
+  } else {
+    RunBeside();
+  }
+  // Those who run come to the scheduler, or are stopped where they are.
   const Nanos give_up = engine_->Now() + kStopGrace;
-  bool stopped;
-  for (int round = 0;
-       !(stopped = machines_alive_.load(std::memory_order_acquire) == held_in_place_.load(std::memory_order_relaxed)) && engine_->Now() < give_up; ++round) {
+  for (int round = 0; engine_->Now() < give_up; ++round) {
+    if (machines_alive_.load(std::memory_order_acquire) == held_in_place_.load(std::memory_order_acquire)) break;
     WakeEverybody();
+    if (preemption_traits_.asynchronous && round % 64 == 0) {
+      for (ProcId id = 0; id < proc_count_; ++id) preemption_->Request(id, PreemptReason::kStopTheWorld);
+    }
     engine_->Relax(round);
   }
   engine_->StopMonitor();
   preemption_->Stop();
+  return machines_alive_.load(std::memory_order_acquire) == 0;
+}
+
+// The calling thread waits. It is no machine: a goroutine that is preempted in place keeps its machine's thread for itself, and
+// this one must come back.
+void Core::RunBeside() {
+  caller_ = ForeignStandIn();
+  KeepSpares();
+  idle_set_[0].fetch_or(1, std::memory_order_relaxed);
+  idle_word_.fetch_add(kOneIdle, std::memory_order_seq_cst);
+  internal::StartGoroutine(main_goroutine_);
+  ParkForeignThread(caller_);
+}
+
+// The calling thread is the first machine: in the simulator it is all the machines.
+void Core::RunHere() {
+  ThreadState& thread = This();
+  G* const g_before = thread.g;
+  AlternateSignalStack signal_stack;
+  Machine* m = main_machine_ = NewMachine();
+  EnterMachine(m, &procs_[0]);
+  internal::StartGoroutine(main_goroutine_);
+  NoPreemptEnter();
+  RunLoop(m);
+  NoPreemptExit();
+  machines_alive_.fetch_sub(1, std::memory_order_acq_rel);
   This().g = g_before;
-  This().m = m_before;
-  This().p = p_before;
-  return stopped;
+  This().m = nullptr;
+  This().p = nullptr;
 }
 
 Machine* Core::NewMachine() {
@@ -180,6 +198,7 @@ void Core::MainEnded() {
     procs_[id].attention.fetch_or(kAttentionStop, std::memory_order_seq_cst);
   }
   WakeEverybody();
+  if (caller_ != nullptr) WakeForeignThread(caller_);
 }
 
 RuntimeStats Core::Stats() {

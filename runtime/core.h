@@ -41,8 +41,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   ~Core() override;
 
   // ---- core.cc: start and stop ----
-  // Makes the calling thread a machine and runs `run(closure)` as the main goroutine. Returns when that has ended and all
-  // machines have stopped; false if some machine did not within the grace period (its goroutine does not yield).
+  // Runs `main` as the main goroutine. Returns when that has ended and the machines have stopped; false if some goroutine was
+  // left computing, or was stopped in the middle of something (it may hold any lock).
   bool RunMain(absl::FunctionRef<void()> main);
   void MachineMain(Machine* m);  // the body of every other machine
   // The main goroutine ends: the runtime with it, unless it ended by Goexit.
@@ -129,6 +129,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
  private:
   explicit Core(Config config) : config_(std::move(config)) {}
   absl::Status Start();
+  void RunBeside();
+  void RunHere();
   Machine* NewMachine();
   void EnterMachine(Machine* m, Processor* p);
 
@@ -217,7 +219,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::atomic<int> machines_alive_{0};     // threads that have not left their loop
   RawLock machines_lock_;
   std::vector<std::unique_ptr<Machine>> machines_ ABSL_GUARDED_BY(machines_lock_);  // all that there were
-  Machine* main_machine_ = nullptr;        // of the thread that called Run
+  Machine* main_machine_ = nullptr;        // of the thread that called Run, where that is one
+  G* caller_ = nullptr;                    // its stand-in, where it waits
   RawLock spares_lock_;
   Machine* spares_ ABSL_GUARDED_BY(spares_lock_) = nullptr;
   int spare_count_ ABSL_GUARDED_BY(spares_lock_) = 0;

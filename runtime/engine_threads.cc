@@ -101,7 +101,9 @@ class ThreadsEngine final : public Engine {
     return absl::OkStatus();
   }
 
-  int KernelThreads(int machines) const override { return machines + 1; }
+  int KernelThreads(int machines) const override {
+    return machines + 2;  // the monitor's, and the one that waits in Run
+  }
 
   void Work(Nanos d) override {
     // A gap in our own sequence of clock readings is time in which others ran: it does not count.

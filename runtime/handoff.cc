@@ -138,6 +138,10 @@ bool Core::PreemptInPlace() {
     thread.preempt_pending.store(true, std::memory_order_relaxed);
     return false;
   }
+  if (stopping()) {
+    held_in_place_.fetch_add(1, std::memory_order_release);
+    for (;;) engine_->ParkMachine(thread.m, kNever);
+  }
   // The request was for another goroutine than the one that runs now: it came late.
   if (p->preempt_tag.load(std::memory_order_relaxed) != p->dispatches.Get()) return false;
   NoPreemptEnter();

@@ -12,6 +12,18 @@
 
 namespace gyre::internal {
 
+namespace {
+
+// Goroutines compute on, or stand still with locks held: no static destructor may run, and a lock is not worth waiting for.
+[[noreturn]] void ExitAroundOthers(int code) {
+  constexpr int kPatienceMs = 50;
+  for (int i = 0; i < kPatienceMs && ftrylockfile(stdout) != 0; ++i) usleep(1000);
+  fflush_unlocked(stdout);
+  _exit(code);
+}
+
+}  // namespace
+
 int MainImpl(int argc, char** argv, absl::FunctionRef<int(const std::vector<char*>&)> main) {
   absl::InitializeSymbolizer(argv[0]);
   const std::vector<char*> words = absl::ParseCommandLine(argc, argv);
@@ -27,11 +39,7 @@ int MainImpl(int argc, char** argv, absl::FunctionRef<int(const std::vector<char
   }
   int code = 0;
   const bool stopped = (*runtime)->Run([&] { code = main(words); });
-  if (!stopped) {
-    // Some goroutine computes on: static destructors would run beneath it.
-    std::fflush(nullptr);
-    _exit(code);
-  }
+  if (!stopped) ExitAroundOthers(code);
   return code;
 }
 

@@ -4,7 +4,7 @@
 //   gyre::Config config;
 //   config.scheduler = "gmp:steal=one";
 //   gyre::Runtime runtime(config);          // or Runtime::Create(config), which returns an error instead of throwing it
-//   runtime.Run([] { ... });                // the calling thread becomes a machine until the main goroutine returns
+//   runtime.Run([] { ... });                // returns when the main goroutine has
 //
 // Several runtimes may live side by side; goroutines of one may use channels and locks shared with another's.
 #ifndef GYRE_RUNTIME_RUNTIME_H_
@@ -36,10 +36,9 @@ class Runtime {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  // Runs main() as the main goroutine; returns when it has returned and the machines have stopped. Once per object, not from a
-  // goroutine: either misuse is a panic. Returns false if a goroutine that computes kept its thread for longer than a second:
-  // that thread goes on until the goroutine reaches the scheduler, and the process should exit without running static
-  // destructors that it may need.
+  // Runs main() as the main goroutine, and waits; returns when it has returned and the machines have stopped. Once per object,
+  // not from a goroutine: either misuse is a panic. Returns false if a goroutine was left that computes, or was stopped in
+  // the middle of something by asynchronous preemption: it may hold any lock, malloc's too, so the process should end with _exit.
   bool Run(absl::FunctionRef<void()> main);
 
   // Starts a goroutine from any thread. One started before Run may run at once or when Run is called. Throws PanicError if

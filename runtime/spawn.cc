@@ -102,7 +102,15 @@ void Core::StartGoroutine(G* g) {
   }
 }
 
-void Core::Inject(G* g) { Inject(g, ForeignContext()); }
+void Core::Inject(G* g) {
+  if (virtual_ && machines_alive_.load(std::memory_order_relaxed) != 0) {
+    if (Machine* m = This().m; m == nullptr || m->core != this) {
+      Fatal("simulation: only goroutines of the simulation may start or wake one of its goroutines while it runs; this is a "
+            "thread, or another runtime's goroutine");
+    }
+  }
+  Inject(g, ForeignContext());
+}
 
 void Core::Inject(G* g, ProcContext& context) {
   if (timed_) g->ready_at = context.now = engine_->Now();
