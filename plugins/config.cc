@@ -23,9 +23,9 @@ absl::StatusOr<int> ParseCount(absl::string_view key, absl::string_view text, in
                                                  " to ", max));
 }
 
-// The keys whose value is a plug-in's spec, and may hold commas.
-bool IsPluginKey(absl::string_view key) {
-  return key == "scheduler" || key == "stack" || key == "preemption";
+// The keys whose value is a spec with options (spec.h), and may hold commas.
+bool TakesSpec(absl::string_view key) {
+  return key == "scheduler" || key == "stack" || key == "preemption" || key == "engine";
 }
 
 bool IsKey(absl::string_view key) {
@@ -81,9 +81,9 @@ absl::Status Config::Apply(absl::string_view text) {
     const absl::string_view key = absl::StripTrailingAsciiWhitespace(part.substr(0, equals));
     if (equals != part.size() && IsKey(key)) {
       entries.emplace_back(std::string(key), std::string(absl::StripLeadingAsciiWhitespace(part.substr(equals + 1))));
-    } else if (!entries.empty() && IsPluginKey(entries.back().first) &&
+    } else if (!entries.empty() && TakesSpec(entries.back().first) &&
                entries.back().second.find_first_of(":(") != std::string::npos) {
-      // Only a plug-in that has options already, or holds another, has more of them: "scheduler=gmp,steal=one" is a
+      // Only a spec that has options already, or holds another, goes on: "scheduler=gmp,steal=one" is a
       // slip.
       absl::StrAppend(&entries.back().second, ",", part);
     } else {

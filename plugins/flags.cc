@@ -14,10 +14,11 @@ ABSL_FLAG(std::string, scheduler, "",
 ABSL_FLAG(std::string, stack, "", "the stack allocator, with options: contiguous, contiguous:limit=1M, fixed, ...");
 ABSL_FLAG(std::string, preemption, "",
           "the preemption strategy, with options: klt, cooperative:quantum=1ms, none, ...");
-ABSL_FLAG(std::string, engine, "", "what goroutines run on: threads");
+ABSL_FLAG(std::string, engine, "", "what goroutines run on, with options: threads, simulation, ...");
 ABSL_FLAG(std::string, procs, "", "the number of processors (default: the CPUs that the process may use)");
 ABSL_FLAG(std::string, max_threads, "", "the number of kernel threads that the runtime may make (default 10000)");
-ABSL_FLAG(std::string, seed, "", "where random choices begin (default: from the operating system)");
+ABSL_FLAG(std::string, seed, "",
+          "where random choices begin, a number (default: from the operating system; 1 in the simulator)");
 ABSL_FLAG(std::vector<std::string>, plugin, {}, "shared objects with plug-ins, comma-separated");
 
 namespace gyre {
