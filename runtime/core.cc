@@ -60,6 +60,7 @@ absl::Status Core::Start() {
 
   auto policy = MakeScheduler(config_.scheduler);
   if (!policy.ok()) return policy.status();
+  if (auto own = engine_->MakeOwnPolicy()) policy->plugin = std::move(own);
   auto stacks = MakeStackAllocator(config_.stack);
   if (!stacks.ok()) return stacks.status();
   auto preemption = MakePreemption(config_.preemption);
@@ -84,6 +85,7 @@ absl::Status Core::Start() {
     procs_[id].context.id = id;
     procs_[id].context.state = seeds.Random() | 1;
     procs_[id].context.choices = engine_->choices();
+    if (virtual_) procs_[id].attention.store(kAttentionEngine, std::memory_order_relaxed);
     procs_[id].timers.Attach(this, id);
   }
   // Every processor but the first sleeps, and has no machine yet.
@@ -149,11 +151,8 @@ void Core::RunHere() {
   internal::StartGoroutine(main_goroutine_);
   NoPreemptEnter();
   RunLoop(m);
-  NoPreemptExit();
+  LeaveMachine(g_before);
   machines_alive_.fetch_sub(1, std::memory_order_acq_rel);
-  This().g = g_before;
-  This().m = nullptr;
-  This().p = nullptr;
 }
 
 Machine* Core::NewMachine() {
@@ -178,16 +177,21 @@ void Core::EnterMachine(Machine* m, Processor* p) {
   thread.p = p;
 }
 
+// First the identity, then preemption: a request that is pending must find nobody here to preempt.
+void Core::LeaveMachine(G* g_before) {
+  ThreadState& thread = This();
+  thread.g = g_before;
+  thread.m = nullptr;
+  thread.p = nullptr;
+  NoPreemptExit();
+}
+
 void Core::MachineMain(Machine* m) {
   AlternateSignalStack signal_stack;
   EnterMachine(m, m->p);
   NoPreemptEnter();
   RunLoop(m);
-  NoPreemptExit();
-  ThreadState& thread = This();
-  thread.g = nullptr;
-  thread.m = nullptr;
-  thread.p = nullptr;
+  LeaveMachine(nullptr);
   // Release: all that this machine did happened before the runtime is found to have stopped.
   machines_alive_.fetch_sub(1, std::memory_order_acq_rel);
 }

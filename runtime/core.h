@@ -45,12 +45,14 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   // left computing, or was stopped in the middle of something (it may hold any lock).
   bool RunMain(absl::FunctionRef<void()> main);
   void MachineMain(Machine* m);  // the body of every other machine
-  // The main goroutine ends: the runtime with it, unless it ended by Goexit.
-  bool IsMain(const G* g) const { return g == main_goroutine_; }
-  void MainEnded();
-  void MainLeft() { main_goroutine_ = nullptr; }
+  void MainEnded();  // the runtime ends with the main goroutine; preemption is off
+  // `g` calls Goexit: if it is the main goroutine, the others go on.
+  void Leaves(const G* g) {
+    if (g == main_goroutine_) main_goroutine_ = nullptr;
+  }
 
   // ---- schedule.cc ----
+  [[noreturn]] void Abandon(G* self);          // leaves the running goroutine where it is, for ever; the runtime ends
   void SwitchOut(G* self);                     // self is waiting, or runnable and enqueued; returns when it runs again
   void YieldFrom(G* self, EnqueueReason why);  // still running
   [[noreturn]] void ExitGoroutine(G* self);
@@ -133,6 +135,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void RunHere();
   Machine* NewMachine();
   void EnterMachine(Machine* m, Processor* p);
+  void LeaveMachine(G* g_before);
 
   void Charge(Cost cost) {
     if (virtual_) [[unlikely]] engine_->Charge(cost);

@@ -14,6 +14,7 @@
 #include "plugins/config.h"
 #include "plugins/options.h"
 #include "plugins/proc_context.h"
+#include "plugins/scheduler.h"
 #include "plugins/task.h"
 
 namespace gyre::internal {
@@ -59,20 +60,26 @@ class Engine {
   virtual void Work(Nanos d) = 0;
 
   // ---- Engines with virtual time only ----
-  // Read once: whether Charge, Interrupt and ChoicePoint are to be called.
+  // Read once: whether the rest is to be called.
   virtual bool is_virtual() const { return false; }
+  // The policy that is to be used instead of the configured one; null: none.
+  virtual std::unique_ptr<SchedulerPolicy> MakeOwnPolicy() { return nullptr; }
   // The calling machine spends what the model says that this costs.
   virtual void Charge(Cost) {}
   // `m` should look at its processor's attention word now, although it works.
   virtual void Interrupt(Machine*) {}
-  // The running goroutine is at a point where another schedule would go on with another one.
-  virtual void ChoicePoint() {}
+  // The running goroutine makes a runtime call: it takes time, its slice may end, and another schedule would go on with
+  // another goroutine. Preemption is on.
+  virtual void Called() {}
   // `g` is about to run on `proc`: charges for the switch.
   virtual void Dispatching(ProcId, const G&) {}
   // All goroutines sleep for ever. True: the engine has stopped the runtime; false: it is for the runtime to report.
   virtual bool Deadlocked() { return false; }
   // The process would end with this report. Returns unless the engine ends the run instead.
-  virtual void Failed(const std::string&) {}
+  // `frames`: where the caller is, or null.
+  virtual void Failed(const std::string&, void* const*, int) {}
+  // One of `n` things happens: which? For layers that draw lots (a select among its ready cases), while `exploring`.
+  virtual uint32_t Choose(uint32_t) { return 0; }
   // Where processors take their random choices from; null: each from its own generator.
   virtual ChoiceSource* choices() { return nullptr; }
 };

@@ -166,7 +166,7 @@ G* Core::Search(Machine* m) {
       Charge(Cost::kSteal);
       return g;
     }
-    if (p->attention.load(std::memory_order_relaxed) != 0) return nullptr;
+    if ((p->attention.load(std::memory_order_relaxed) & kAttentionLeave) != 0) return nullptr;
     const Nanos now = engine_->Now();
     int fired = 0;
     for (ProcId id = 0; id < proc_count_; ++id) {
@@ -190,7 +190,7 @@ G* Core::Sleep(Machine* m) {
 
   G* g = Pick(p, PickMode::kExhaustive);
   Nanos deadline = p->timers.Earliest();
-  const bool stay = g != nullptr || p->attention.load(std::memory_order_seq_cst) != 0;
+  const bool stay = g != nullptr || (p->attention.load(std::memory_order_seq_cst) & kAttentionLeave) != 0;
   bool claimed = false;
   if (!stay) {
     p->quiet.store(true, std::memory_order_seq_cst);
@@ -210,7 +210,7 @@ G* Core::FindWork(Machine* m) {
   Processor* p = m->p;
   for (;;) {
     if (stopping()) return nullptr;
-    if (p->attention.load(std::memory_order_relaxed) != 0) {
+    if ((p->attention.load(std::memory_order_relaxed) & kAttentionLeave) != 0) {
       p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
     }
     if (p->timers.EarliestRelaxed() != kNever) RunTimersOf(*p, engine_->Now());

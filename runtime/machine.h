@@ -57,7 +57,9 @@ class Counter {
 enum Attention : uint32_t {
   kAttentionStop = 1,     // the runtime ends
   kAttentionPreempt = 2,  // the slice is over
+  kAttentionEngine = 4,   // always, where time is virtual: runtime calls are the engine's business. It makes nobody leave
 };
+constexpr uint32_t kAttentionLeave = kAttentionStop | kAttentionPreempt;
 
 struct alignas(128) Processor {
   // The holder's own.

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/core.h"
 #include "runtime/dump.h"
 #include "runtime/futex.h"
 #include "runtime/no_preempt.h"
@@ -22,10 +23,15 @@ void DieAlone() {
   }
   mine = true;
 }
+// The simulator may end its run instead of the process, and does not return then.
+void TellEngine(const char* what, const std::string& text, void* const* frames, int frame_count) {
+  if (Machine* m = This().m; m != nullptr && m->core->is_virtual()) m->core->engine().Failed(what + text, frames, frame_count);
+}
 }  // namespace
 
 void FatalPanic(const std::string& text, void* const* frames, int frame_count) {
   NoPreemptEnter();
+  TellEngine("panic: ", text, frames, frame_count);
   DieAlone();
   DieWith(absl::StrCat("panic: ", text, "\n\n", DumpGoroutines(frames, frame_count)));
 }
@@ -45,6 +51,7 @@ void PanicRuntimeError(std::string text) { throw RuntimeError(std::move(text)); 
 
 void Fatal(const std::string& text) {
   internal::NoPreemptEnter();
+  internal::TellEngine("fatal error: ", text, nullptr, 0);
   internal::DieAlone();
   internal::DieWith(absl::StrCat("fatal error: ", text, "\n\n", internal::DumpGoroutines(nullptr, 0)));
 }

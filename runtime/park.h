@@ -47,6 +47,16 @@ void Ready(G* g);
 // when nobody does. Call it without any lock.
 void CheckPreempt();
 
+// Schedule exploration (runtime/simulation): how many runtimes do it. Read on hot paths, so relaxed and rarely written.
+extern std::atomic<int> exploring;
+void ExploreHere();
+// Another goroutine might come in between here: called by what touches shared state without any other runtime call.
+inline void ExplorePoint() {
+  if (exploring.load(std::memory_order_relaxed) != 0) [[unlikely]] ExploreHere();
+}
+// Any number below `n`, that an exploration chooses.
+uint32_t ChooseBelow(uint32_t n);
+
 // Blocks for ever: nothing will ready this goroutine, and the deadlock detector knows. Does not return.
 [[noreturn]] void ParkForever(WaitReason reason);
 

@@ -36,7 +36,7 @@ void Core::SwitchOut(G* self) {
   G* next = nullptr;
   if (timed_) [[unlikely]] AccountRun(p, self);
   // Relaxed: whoever sets it repeats itself or wakes us, and it is looked at again before any sleep.
-  if (p->attention.load(std::memory_order_relaxed) == 0 && self->bound == nullptr &&
+  if ((p->attention.load(std::memory_order_relaxed) & kAttentionLeave) == 0 && self->bound == nullptr &&
       (p->timers.EarliestRelaxed() == kNever || p->timers.EarliestRelaxed() > engine_->Now())) [[likely]] {
     next = Pick(p, PickMode::kFast);
     if (next == self) {
@@ -67,8 +67,16 @@ void Core::YieldFrom(G* self, EnqueueReason why) {
   NoPreemptExit();
 }
 
+void Core::Abandon(G* self) {
+  self->state.store(GState::kWaiting, std::memory_order_relaxed);
+  This().no_preempt = 1;  // as every goroutine leaves
+  SwitchOut(self);
+  __builtin_unreachable();
+}
+
 void Core::ExitGoroutine(G* self) {
   NoPreemptEnter();
+  if (self == main_goroutine_) [[unlikely]] MainEnded();
   Processor* p = This().p;
   if (policy_traits_.wants_task_hooks) [[unlikely]] policy_->TaskExited(p->context, *self);
   p->exited.Add(1);
@@ -150,6 +158,13 @@ void Ready(G* g) {
 }
 
 static void GiveWay(Processor* p) {
+  if ((p->attention.load(std::memory_order_relaxed) & kAttentionLeave) == 0) {
+    // The engine wants to hear of it.
+    if (ThreadState& thread = This(); thread.no_preempt == 0 && thread.g->kind == GKind::kGoroutine) {
+      thread.m->core->engine().Called();
+    }
+    return;
+  }
   p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
   G* self = This().g;
   self->core->YieldFrom(self, EnqueueReason::kPreempted);
@@ -158,6 +173,19 @@ static void GiveWay(Processor* p) {
 void CheckPreempt() {
   Processor* p = This().p;
   if (p != nullptr && p->attention.load(std::memory_order_relaxed) != 0) [[unlikely]] GiveWay(p);
+}
+
+std::atomic<int> exploring{0};
+
+void ExploreHere() {
+  // Other runtimes go on beside the one that explores.
+  if (Machine* m = This().m; m != nullptr && m->core->is_virtual()) CheckPreempt();
+}
+
+uint32_t ChooseBelow(uint32_t n) {
+  Machine* m = This().m;
+  if (m != nullptr && m->core->is_virtual()) return m->core->engine().Choose(n);
+  return static_cast<uint32_t>(((FastRandom() >> 32) * n) >> 32);
 }
 
 void TakePendingPreemption() {

@@ -17,6 +17,7 @@
 #include "runtime/foreign.h"
 #include "runtime/go.h"
 #include "runtime/panic.h"
+#include "runtime/park.h"
 #include "runtime/switch.h"
 #include "runtime/sanitizers.h"
 #include "runtime/unwind.h"
@@ -171,8 +172,11 @@ G* NewGoroutine(Core* core, const GoOptions& options, size_t size, size_t align,
 void* ClosureOf(G* g) { return g->closure; }
 
 void StartGoroutine(G* g) {
-  NoPreempt off;
-  g->core->StartGoroutine(g);
+  {
+    NoPreempt off;
+    g->core->StartGoroutine(g);
+  }
+  ExplorePoint();
 }
 
 void DiscardGoroutine(G* g) {

@@ -77,7 +77,6 @@ void RunToEnd(G* self) {
   } catch (...) {
     DieOfException();
   }
-  if (self->core->IsMain(self)) self->core->MainEnded();
   self->core->ExitGoroutine(self);
 }
 
@@ -90,7 +89,7 @@ void Goexit() {
   if (self == nullptr || self->kind != internal::GKind::kGoroutine) {
     Panic("gyre::Goexit: the calling thread runs no goroutine");
   }
-  if (self->core->IsMain(self)) self->core->MainLeft();
+  self->core->Leaves(self);
   internal::Unwind();
 }
 

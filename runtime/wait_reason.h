@@ -22,6 +22,7 @@ enum class WaitReason : uint8_t {
   kWaitGroupWait,
   kSemacquire,
   kIOWait,
+  kOthers,
 };
 
 constexpr const char* WaitReasonName(WaitReason reason) {
@@ -41,6 +42,7 @@ constexpr const char* WaitReasonName(WaitReason reason) {
     case WaitReason::kWaitGroupWait: return "sync.WaitGroup.Wait";
     case WaitReason::kSemacquire: return "semacquire";
     case WaitReason::kIOWait: return "IO wait";
+    case WaitReason::kOthers: return "simulation wait";
   }
   return "unknown";
 }
