@@ -24,18 +24,21 @@ using testing::Eventually;
 GYRE_TEST(SyncOnce, ON_01_OnceAmongMany) {
   Once once;
   int value = 0;
-  std::atomic<int> runs{0};
+  int runs = 0;
+  std::atomic<bool> go_on{false};
   WaitGroup wg;
   for (int i = 0; i < 10; ++i) {
     wg.Go([&] {
       once.Do([&] {
         ++runs;
-        testing::AwaitWaiting(WaitReason::kMutexLock, 9);  // the others wait for the end of this
+        while (!go_on) Yield();
         value = 1;
       });
       EXPECT_EQ(value, 1);
     });
   }
+  testing::AwaitWaiting(WaitReason::kMutexLock, 9);
+  go_on = true;
   wg.Wait();
   EXPECT_EQ(runs, 1);
 }

@@ -60,7 +60,8 @@ GYRE_TEST(SyncRWMutex, RW_03_RLocker) {
     reader->Lock();
     reader->Lock();
     std::atomic<bool> written{false};
-    Go([&] {
+    WaitGroup writer;
+    writer.Go([&] {
       WriterLock hold(&mu);
       written = true;
     });
@@ -68,7 +69,7 @@ GYRE_TEST(SyncRWMutex, RW_03_RLocker) {
     reader->Unlock();
     EXPECT_FALSE(written);
     reader->Unlock();
-    ASSERT_TRUE(Eventually([&] { return NumGoroutine() == 1; }));
+    writer.Wait();
     EXPECT_TRUE(written);
   }
 }
@@ -160,11 +161,13 @@ GYRE_TEST(SyncRWMutex, RW_06_WaitReasons) {
 GYRE_TEST(SyncRWMutex, RW_07_AnotherGoroutineMayUnlock) {
   RWMutex mu;
   mu.RLock();
-  Go([&] { mu.RUnlock(); });
+  WaitGroup wg;
+  wg.Go([&] { mu.RUnlock(); });
   mu.Lock();
-  Go([&] { mu.Unlock(); });
+  wg.Go([&] { mu.Unlock(); });
   mu.RLock();
   mu.RUnlock();
+  wg.Wait();
 }
 
 // A writer that waits keeps new readers out; readers that waited for a writer go before the next one.
