@@ -3,7 +3,9 @@
 #ifndef GYRE_TESTS_SCHEDULERS_POLICY_HARNESS_H_
 #define GYRE_TESTS_SCHEDULERS_POLICY_HARNESS_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <string>
@@ -67,6 +69,17 @@ class PolicyHarness {
     std::vector<uint64_t> ids;
     while (uint64_t t = PickId(id, mode)) ids.push_back(t);
     return ids;
+  }
+
+  // Runs what `id` picks for its slice, but at most `at_most`, and preempts it.
+  Task* RunSlice(ProcId id, Nanos at_most) {
+    const Dispatch d = Dispatched(id);
+    if (d.task == nullptr) return nullptr;
+    const Nanos ran = d.slice == 0 ? at_most : std::min(d.slice, at_most);
+    now += ran;
+    d.task->ran_for += ran;
+    Enqueue(id, d.task, EnqueueReason::kPreempted);
+    return d.task;
   }
 
   absl::Status Resize(int procs) {

@@ -254,7 +254,7 @@ TEST_P(PolicyTest, AnInjectedTaskIsNotStarved) {
 
 // Threads that each hold a processor pick, yield, preempt, block, wake, spawn and end tasks all at once.
 TEST_P(PolicyTest, ThreadsLoseAndDoubleNothing) {
-  constexpr int kPicks = 10'000;
+  constexpr int kPicks = 4000;
   PolicyHarness h(spec(), procs());
   SchedulerPolicy& policy = h.policy();
   const PolicyTraits traits = policy.traits();
