@@ -12,7 +12,6 @@
 #define GYRE_SYNC_ONCE_H_
 
 #include <atomic>
-#include <cxxabi.h>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -62,10 +61,9 @@ class OnceState {
           result_.emplace((*f_)());
         }
         ended_ = true;
-      } catch (const abi::__forced_unwind&) {
-        throw;
       } catch (...) {
         thrown_ = std::current_exception();
+        if (thrown_ == nullptr) throw;  // Goexit is no exception
         return;
       }
       f_.reset();  // what it holds is not needed any more
