@@ -21,6 +21,7 @@ namespace {
 class UniformStream {
  public:
   uint32_t Below(uint32_t bound) {
+    if (exploring.load(std::memory_order_relaxed) != 0) [[unlikely]] return ChooseBelow(bound);
     if (drawn_from_ > (uint64_t{1} << 30)) {  // keeps the bias below 2^-18 for bounds up to 2^16
       fraction_ = FastRandom();
       drawn_from_ = 1;

@@ -38,8 +38,9 @@ int UsableCpus() {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Core>> Core::Create(const Config& config) {
+absl::StatusOr<std::shared_ptr<Core>> Core::Create(const Config& config, std::unique_ptr<Engine> engine) {
   std::shared_ptr<Core> core(new Core(config));
+  core->engine_ = std::move(engine);
   if (absl::Status status = core->Start(); !status.ok()) return status;
   return core;
 }
@@ -52,9 +53,11 @@ absl::Status Core::Start() {
   for (const std::string& file : config_.plugins) {
     if (absl::Status status = LoadPluginLibrary(file); !status.ok()) return status;
   }
-  auto engine = MakeEngine(config_);
-  if (!engine.ok()) return engine.status();
-  engine_ = *std::move(engine);
+  if (engine_ == nullptr) {
+    auto engine = MakeEngine(config_);
+    if (!engine.ok()) return engine.status();
+    engine_ = *std::move(engine);
+  }
   virtual_ = engine_->is_virtual();
   proc_count_ = config_.procs != 0 ? config_.procs : UsableCpus();
 

@@ -37,7 +37,8 @@ namespace gyre::internal {
 
 class Core final : public PreemptionHost, public std::enable_shared_from_this<Core> {
  public:
-  static absl::StatusOr<std::shared_ptr<Core>> Create(const Config& config);
+  // `engine`: instead of the one that the configuration names.
+  static absl::StatusOr<std::shared_ptr<Core>> Create(const Config& config, std::unique_ptr<Engine> engine = nullptr);
   ~Core() override;
 
   // ---- core.cc: start and stop ----

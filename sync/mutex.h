@@ -43,6 +43,7 @@ class ABSL_LOCKABLE Mutex {
   Mutex& operator=(const Mutex&) = delete;
 
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    internal::ExplorePoint();
     uint32_t expected = 0;
     // Acquire: what the last holder did is visible.
     if (!state_.compare_exchange_strong(expected, kLocked, std::memory_order_acquire, std::memory_order_relaxed))
@@ -53,6 +54,7 @@ class ABSL_LOCKABLE Mutex {
 
   // Never waits. It may fail though the lock is free, if goroutines that starve are about to get it.
   bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) {
+    internal::ExplorePoint();
     uint32_t state = state_.load(std::memory_order_relaxed);
     while ((state & (kLocked | kStarving)) == 0) {
       if (state_.compare_exchange_weak(state, state | kLocked, std::memory_order_acquire, std::memory_order_relaxed)) {

@@ -50,12 +50,14 @@ class ABSL_LOCKABLE RWMutex : private ReadLocker {
   constexpr RWMutex() = default;
 
   void RLock() ABSL_SHARED_LOCK_FUNCTION() {
+    internal::ExplorePoint();
     // Acquire: what the last writer did is visible.
     if (readers_.fetch_add(1, std::memory_order_acquire) < 0) [[unlikely]] RLockSlow();
   }
 
   // Never waits.
   bool TryRLock() ABSL_SHARED_TRYLOCK_FUNCTION(true) {
+    internal::ExplorePoint();
     int32_t readers = readers_.load(std::memory_order_relaxed);
     while (readers >= 0) {
       if (readers_.compare_exchange_weak(readers, readers + 1, std::memory_order_acquire, std::memory_order_relaxed)) {

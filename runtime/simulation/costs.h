@@ -14,6 +14,7 @@ struct Costs {
   Nanos steal;      // a search that found work on another processor
   Nanos notify;     // waking a sleeping processor, for the waker
   Nanos wake;       // and until the sleeper runs
+  Nanos call;       // of the runtime: a channel operation, a lock that is not free, gyre::Checkpoint
   Nanos preempt;    // ending a slice
   Nanos syscall;    // a call of gyre::Blocking
   Nanos relax;      // one look around of a processor that searches or waits for another

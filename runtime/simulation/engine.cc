@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "plugins/spec.h"
 #include "runtime/core.h"
+#include "runtime/dump.h"
 #include "runtime/panic.h"
 #include "runtime/park.h"
 
@@ -25,15 +27,20 @@ Nanos AddSaturated(Nanos a, Nanos b) {
 
 }  // namespace
 
-SimulationEngine::SimulationEngine(const Config& config, const PluginOptions& options)
+SimulationEngine::SimulationEngine(const Config& config, const PluginOptions& options, Strategy* strategy)
     : costs_(CostsFrom(options)), seed_(config.seed != 0 ? config.seed : 1), shuffle_ties_(options.Choice("ties") == "random") {
   fibers_.emplace_back();
   current_ = &fibers_.front();
   current_->owner = this;
   random_.state = (seed_ * kHashFactor) | 1;
+  if (strategy != nullptr) {
+    chooser_ = std::make_unique<Chooser>(strategy);
+    exploring.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 SimulationEngine::~SimulationEngine() {
+  if (chooser_ != nullptr) exploring.fetch_sub(1, std::memory_order_relaxed);
   for (Fiber& fiber : fibers_) FreeStack(&fiber);
 }
 
@@ -144,6 +151,7 @@ void SimulationEngine::RunMachine(Fiber* fiber) {
   auto* engine = static_cast<SimulationEngine*>(fiber->owner);
   fiber->machine->core->MachineMain(fiber->machine);
   fiber->state = Fiber::State::kEnded;
+  --engine->active_;
   engine->ended_.push_back(fiber);
   engine->RunNext();
 }
@@ -161,6 +169,7 @@ absl::Status SimulationEngine::StartMachine(Machine* m) {
   m->system.stack.low = fiber.stack_low;
   m->system.stack.top = fiber.stack_low + fiber.stack_size;
   m->system.sanitizer_fiber = fiber.own_tsan_fiber;
+  ++active_;
   Enqueue(&fiber, now_ + costs_.wake);
   return absl::OkStatus();
 }
@@ -169,11 +178,19 @@ bool SimulationEngine::ParkMachine(Machine* m, Nanos deadline) {
   Fiber* fiber = FiberOf(m);
   if (!fiber->unparked) {
     if (deadline <= now_) return false;
+    if (active_ == 1 && waiter_ != nullptr) {
+      ReadyWaiter();
+      if (std::exchange(fiber->unparked, false)) return true;
+    }
     fiber->state = Fiber::State::kParked;
+    --active_;
     if (deadline != kNever) Enqueue(fiber, deadline);
     RunNext();
     fiber->state = Fiber::State::kActive;
-    if (!fiber->unparked) Record(Event::kDeadline, fiber->number, 0);
+    if (!fiber->unparked) {
+      ++active_;
+      Record(Event::kDeadline, fiber->number, 0);
+    }
   }
   return std::exchange(fiber->unparked, false);
 }
@@ -182,6 +199,7 @@ void SimulationEngine::UnparkMachine(Machine* m) {
   Fiber* fiber = FiberOf(m);
   if (fiber->state == Fiber::State::kWorking) Interrupt(m);  // the runtime ends
   if (std::exchange(fiber->unparked, true) || fiber->state != Fiber::State::kParked) return;
+  ++active_;
   Record(Event::kUnpark, fiber->number, 0);
   Nanos when = now_ + costs_.wake;
   if (fiber->event_index >= 0) {
@@ -202,6 +220,9 @@ void SimulationEngine::Interrupt(Machine* m) {
 
 void SimulationEngine::Work(Nanos d) {
   Nanos overdue_known = kNever;  // the earliest timer that somebody has been woken for
+  auto give_way = [] {
+    if ((This().p->attention.load(std::memory_order_relaxed) & kAttentionLeave) != 0) CheckPreempt();
+  };
   CheckPreempt();
   while (d > 0) {
     // Anew in each round: preemption may have moved the goroutine.
@@ -223,14 +244,72 @@ void SimulationEngine::Work(Nanos d) {
       overdue_known = timer;
       core->WakeForOverdueTimers();
     }
-    if (now_ >= slice_end) {
-      core->CountPreemption();
-      core->preemption().Request(p->context.id, PreemptReason::kSliceOver);
-      Charge(Cost::kPreempt);
-      Record(Event::kSliceEnd, static_cast<uint64_t>(p->context.id), 0);
-    }
-    CheckPreempt();
+    if (now_ >= slice_end) EndSlice(core, p);
+    give_way();
   }
+}
+
+void SimulationEngine::EndSlice(Core* core, Processor* p) {
+  core->CountPreemption();
+  core->preemption().Request(p->context.id, PreemptReason::kSliceOver);
+  Charge(Cost::kPreempt);
+  Record(Event::kSliceEnd, static_cast<uint64_t>(p->context.id), 0);
+}
+
+void SimulationEngine::Called() {
+  AdvanceBy(costs_.call);
+  ThreadState& thread = This();
+  Core* core = thread.m->core;
+  if (chooser_ != nullptr) {
+    if (chooser_->WantsPreemption(*thread.g)) core->YieldFrom(thread.g, EnqueueReason::kPreempted);
+    return;
+  }
+  Processor* p = thread.p;
+  if (now_ < AddSaturated(p->dispatched_at, core->QuantumOf(*p))) return;
+  EndSlice(core, p);
+  if ((p->attention.load(std::memory_order_relaxed) & kAttentionLeave) != 0) CheckPreempt();
+}
+
+// ---- exploring and testing ----
+
+std::unique_ptr<SchedulerPolicy> SimulationEngine::MakeOwnPolicy() {
+  return chooser_ == nullptr ? nullptr : std::make_unique<ChooserPolicy>(chooser_.get());
+}
+
+uint32_t SimulationEngine::Choose(uint32_t n) { return chooser_ != nullptr ? chooser_->Draw(n) : random_.Below(n); }
+
+bool SimulationEngine::Deadlocked() {
+  if (waiter_ != nullptr) return true;  // whom ParkMachine wakes
+  if (!catch_failures_) return false;
+  Core* core = current_->machine->core;
+  failure_ = absl::StrCat("fatal error: ",
+                          core->LiveGoroutines() == 0 ? "no goroutines (main called gyre::Goexit) - deadlock!"
+                                                      : "all goroutines are asleep - deadlock!",
+                          "\n\n", DumpGoroutines(nullptr, 0));
+  core->MainEnded();
+  return true;
+}
+
+void SimulationEngine::Failed(const std::string& report, void* const* frames, int frame_count) {
+  G* g = This().g;
+  if (!catch_failures_ || g == nullptr || g->kind != GKind::kGoroutine) return;
+  failure_ = absl::StrCat(report, "\n\n", DumpGoroutines(frames, frame_count));
+  g->core->MainEnded();
+  g->core->Abandon(g);
+}
+
+void SimulationEngine::WaitForOthers() {
+  if (waiter_ != nullptr) Panic("gyre::Wait: another goroutine waits already");
+  G* self = Self();
+  PreparePark(self, WaitReason::kOthers, nullptr);
+  waiter_ = self;
+  Park(self);
+}
+
+void SimulationEngine::ReadyWaiter() {
+  G* g = std::exchange(waiter_, nullptr);
+  ChangeState<GState::kWaiting, GState::kRunnable>(g->state, g);
+  g->core->Inject(g, random_);
 }
 
 namespace {
@@ -241,11 +320,26 @@ std::vector<OptionSpec> Options() {
   return options;
 }
 
+constexpr const char kName[] = "simulation";
+
 [[maybe_unused]] const bool registered = RegisterEngine(
-    {"simulation", "virtual processors and virtual time on one kernel thread", Options(),
+    {kName, "virtual processors and virtual time on one kernel thread", Options(),
      [](const Config& config, const PluginOptions& options) -> std::unique_ptr<Engine> {
        return std::make_unique<SimulationEngine>(config, options);
      }});
 
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<SimulationEngine>> MakeSimulationEngine(const Config& config, Strategy* strategy) {
+  absl::StatusOr<PluginSpec> spec = ParseSpec(config.engine);
+  if (!spec.ok()) return spec.status();
+  if (spec->name != kName) {
+    return absl::InvalidArgumentError(absl::StrCat("engine \"", config.engine, "\": here it must be ", kName,
+                                                   ", with or without options"));
+  }
+  auto options = PluginOptions::Parse("engine simulation", Options(), spec->options);
+  if (!options.ok()) return options.status();
+  return std::make_unique<SimulationEngine>(config, *options, strategy);
+}
+
 }  // namespace gyre::internal::simulation

@@ -22,15 +22,18 @@
 #include <string>
 
 #include "runtime/engine.h"
+#include "runtime/simulation/chooser.h"
 #include "runtime/simulation/costs.h"
 #include "runtime/simulation/event_queue.h"
 #include "runtime/simulation/fiber.h"
+#include "runtime/simulation/strategy.h"
 
 namespace gyre::internal::simulation {
 
 class SimulationEngine final : public Engine {
  public:
-  SimulationEngine(const Config& config, const PluginOptions& options);
+  // `strategy`: explores, and outlives the engine; null: as the options say.
+  SimulationEngine(const Config& config, const PluginOptions& options, Strategy* strategy = nullptr);
   ~SimulationEngine() override;
 
   Nanos Now() override { return now_; }
@@ -51,6 +54,21 @@ class SimulationEngine final : public Engine {
   void Charge(Cost cost) override;
   void Interrupt(Machine* m) override;
   void Dispatching(ProcId proc, const G& g) override;
+  std::unique_ptr<SchedulerPolicy> MakeOwnPolicy() override;
+  void Called() override;
+  uint32_t Choose(uint32_t n) override;
+  bool Deadlocked() override;
+  void Failed(const std::string& report, void* const* frames, int frame_count) override;
+
+  // A panic that nobody catches, a fatal error and a deadlock end the run, not the process: failure() tells.
+  void CatchFailures() { catch_failures_ = true; }
+  const std::string& failure() const { return failure_; }
+
+  // Returns when all other goroutines are blocked, before time moves on for any timer. By one goroutine at a time.
+  void WaitForOthers();
+
+  // Null without an exploration.
+  const Chooser* chooser() const { return chooser_.get(); }
 
   // Of all scheduling events so far.
   uint64_t trace_hash() const { return trace_hash_; }
@@ -67,6 +85,10 @@ class SimulationEngine final : public Engine {
   void Enqueue(Fiber* fiber, Nanos when);
   // Leaves the current fiber, which has its event already or is parked, for the next one.
   void RunNext();
+  // The slice of what runs on `p` is over.
+  void EndSlice(Core* core, Processor* p);
+  // All others are parked, and the current machine is about to.
+  void ReadyWaiter();
   void Count();
   void Record(Event event, uint64_t who, uint64_t what);
 
@@ -80,11 +102,20 @@ class SimulationEngine final : public Engine {
   std::vector<Fiber*> ended_;     // whose stacks may serve again
   uint64_t sequence_ = 0;         // of events, for ties
   ProcContext random_;            // the engine's own
+  int active_ = 1;                // fibers that do not just wait for an unpark or a deadline
+  G* waiter_ = nullptr;           // in WaitForOthers
+  std::unique_ptr<Strategy> own_strategy_;
+  std::unique_ptr<Chooser> chooser_;
+  bool catch_failures_ = false;
+  std::string failure_;
   uint64_t trace_hash_ = 0;
   uint64_t events_ = 0;
   uint64_t first_id_ = 0;         // of the runtime's goroutines, see Record
   uint64_t at_one_instant_ = 0;   // events since the clock moved
 };
+
+// From config.engine, which must begin with "simulation"; an error says what is valid.
+absl::StatusOr<std::unique_ptr<SimulationEngine>> MakeSimulationEngine(const Config& config, Strategy* strategy);
 
 }  // namespace gyre::internal::simulation
 
