@@ -190,6 +190,30 @@ inline void Print(const char* peer, const char* version, const Options& options,
   std::fflush(stdout);
 }
 
+// Runs the row that the options name and prints its line. Ends the process if
+// there is none, or the options make no sense.
+inline int RunRow(const char* peer, const char* version, const Options& options,
+                  const std::vector<Row>& rows) {
+  if (options.threads < 1 || !(options.scale > 0) || !(options.load > 0)) {
+    Exit(2, "peer %s: --threads, --scale and --load must be positive", peer);
+  }
+  for (const Row& row : rows) {
+    if (options.row != row.name) continue;
+    const Result result = row.run(options);
+    Print(peer, version, options, result);
+    return 0;
+  }
+  std::string names;
+  for (const Row& row : rows) names += std::string(" ") + row.name;
+  Exit(2, "peer %s: no row \"%s\"; the rows are%s", peer, options.row.c_str(),
+       names.c_str());
+}
+
+inline int PrintRows(const std::vector<Row>& rows) {
+  for (const Row& row : rows) std::printf("%s\n", row.name);
+  return 0;
+}
+
 inline int Main(int argc, char** argv, const char* peer, const char* version,
                 const std::vector<Row>& rows) {
   Options options;
@@ -200,8 +224,7 @@ inline int Main(int argc, char** argv, const char* peer, const char* version,
     const std::string value =
         equals == std::string::npos ? "" : arg.substr(equals + 1);
     if (key == "--list") {
-      for (const Row& row : rows) std::printf("%s\n", row.name);
-      return 0;
+      return PrintRows(rows);
     } else if (key == "--row") {
       options.row = value;
     } else if (key == "--threads") {
@@ -220,19 +243,7 @@ inline int Main(int argc, char** argv, const char* peer, const char* version,
       Exit(2, "peer %s: unknown argument %s", peer, argv[i]);
     }
   }
-  if (options.threads < 1 || !(options.scale > 0) || !(options.load > 0)) {
-    Exit(2, "peer %s: --threads, --scale and --load must be positive", peer);
-  }
-  for (const Row& row : rows) {
-    if (options.row != row.name) continue;
-    const Result result = row.run(options);
-    Print(peer, version, options, result);
-    return 0;
-  }
-  std::string names;
-  for (const Row& row : rows) names += std::string(" ") + row.name;
-  Exit(2, "peer %s: no row \"%s\"; the rows are%s", peer, options.row.c_str(),
-       names.c_str());
+  return RunRow(peer, version, options, rows);
 }
 
 }  // namespace peers

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "../peer.h"
+#include "../service.h"
 
 namespace {
 
@@ -35,6 +36,7 @@ namespace fibers = boost::fibers;
 using fibers::channel_op_status;
 using peers::Clock;
 using peers::Options;
+using peers::Request;
 using peers::Result;
 
 std::optional<fibers::pooled_fixedsize_stack> pooled_stacks;
@@ -441,68 +443,15 @@ Result Fib(const Options& options) {
           {{"n", n}, {"spawns", peers::FibNumber(n + 1) - 1.0}}};
 }
 
-// A two-point distribution of service times in microseconds.
-struct Mix {
-  double short_us, long_us, long_share;
-};
-
-Mix FindMix(const std::string& name) {
-  if (name == "issue8") return {5, 1000, 0.005};
-  if (name == "extreme-bimodal") return {0.5, 500, 0.005};
-  if (name == "high-bimodal") return {1, 100, 0.5};
-  peers::Exit(2,
-              "no --dist \"%s\"; there are issue8, extreme-bimodal and "
-              "high-bimodal",
-              name.c_str());
-}
-
-struct Request {
-  double at_us, service_us;
-  double sojourn_us = 0;
-  uint64_t answer = 0;
-};
-
-std::vector<Request> Schedule(const Options& options) {
-  const Mix mix = FindMix(options.dist);
-  const double mean =
-      mix.short_us * (1 - mix.long_share) + mix.long_us * mix.long_share;
-  const double gap = mean / (options.load * options.threads);
-  peers::Random random(1);
-  std::vector<Request> requests;
-  for (double at = 0;;) {
-    at -= std::log(random.Unit()) * gap;
-    if (at >= 10e6 * options.scale && !requests.empty()) return requests;
-    const bool is_long = random.Unit() <= mix.long_share;
-    requests.push_back({at, is_long ? mix.long_us : mix.short_us});
-  }
-}
-
-// The steps of Lcg that an undisturbed microsecond holds. Service is counted
-// in steps, not read off a clock, so that a preempted request still owes its
-// work.
-double Calibrate() {
-  constexpr int kSteps = 100000;
-  double best = std::numeric_limits<double>::infinity();
-  uint64_t x = 0;
-  for (int i = 0; i < 100; ++i) {
-    const auto start = Clock::now();
-    x = peers::Lcg(x, kSteps);
-    asm volatile("" : "+r"(x));
-    best = std::min(best, peers::SecondsSince(start) * 1e6);
-  }
-  return kSteps / best;
-}
-
 // An open-loop service: Poisson arrivals for 10 seconds, drawn beforehand, a
 // fiber each. A request's sojourn counts from its scheduled arrival, so a
 // generator that falls behind hides nothing.
 Result Service(const Options& options) {
-  std::vector<Request> requests = Schedule(options);
-  const int n = requests.size();
-  const double per_us = Calibrate();
+  std::vector<Request> requests = peers::Schedule(options);
+  const double per_us = peers::Calibrate();
   int sent_late = 0;  // by more than 10 us
   Run(options, [&] {
-    WaitGroup group(n);
+    WaitGroup group(requests.size());
     const auto start = Clock::now() + std::chrono::milliseconds(1);
     auto now_us = [start] { return peers::SecondsSince(start) * 1e6; };
     for (Request& request : requests) {
@@ -510,37 +459,14 @@ Result Service(const Options& options) {
       for (; now < request.at_us; now = now_us()) boost::this_fiber::yield();
       if (now > request.at_us + 10) ++sent_late;
       Spawn([&group, &request, now_us, per_us] {
-        const auto seed = static_cast<uint64_t>(request.at_us);
-        request.answer = peers::Lcg(seed, request.service_us * per_us);
+        request.answer = peers::Serve(request, per_us);
         request.sojourn_us = now_us() - request.at_us;
         group.Done();
       }).detach();
     }
     group.Wait();
   });
-  std::vector<double> sojourns, slowdowns;
-  for (int i = 0; i < n; ++i) {
-    const Request& request = requests[i];
-    if (request.sojourn_us <= 0) peers::Exit(1, "request %d was not served", i);
-    if (i % 1000 == 0) {
-      const auto seed = static_cast<uint64_t>(request.at_us);
-      peers::Check("a request's answer", request.answer,
-                   peers::Lcg(seed, request.service_us * per_us));
-    }
-    sojourns.push_back(request.sojourn_us);
-    slowdowns.push_back(request.sojourn_us / request.service_us);
-  }
-  return {"sojourn_p50_us",
-          peers::Percentile(sojourns, 0.5),
-          {{"sojourn_p99_us", peers::Percentile(sojourns, 0.99)},
-           {"sojourn_p999_us", peers::Percentile(sojourns, 0.999)},
-           {"slowdown_p50", peers::Percentile(slowdowns, 0.5)},
-           {"slowdown_p99", peers::Percentile(slowdowns, 0.99)},
-           {"slowdown_p999", peers::Percentile(slowdowns, 0.999)},
-           {"requests", n},
-           {"load", options.load},
-           {"sent_late", sent_late},
-           {"steps_per_us", per_us}}};
+  return peers::ServiceResult(options, requests, per_us, sent_late);
 }
 
 }  // namespace
