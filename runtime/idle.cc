@@ -199,7 +199,14 @@ G* Core::Sleep(Machine* m) {
     p->quiet.store(false, std::memory_order_seq_cst);
   }
   if (!claimed) {
-    if (ClaimIdle(id)) return g;
+    if (ClaimIdle(id)) {
+      // There may be more where that came from, and its maker may have counted on us as one who searches.
+      if (g != nullptr) {
+        m->spinning = true;
+        idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
+      }
+      return g;
+    }
     engine_->ParkMachine(m, kNever);  // a waker got there first: its unpark is ours
   }
   m->spinning = true;  // counted by the waker

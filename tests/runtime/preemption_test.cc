@@ -1,0 +1,218 @@
+// Nothing holds a processor: loops that call nothing, blocking calls, goroutines locked to their thread.
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtime/blocking.h"
+#include "runtime/go.h"
+#include "runtime/park.h"
+#include "tests/testing/runtime_test.h"
+
+namespace gyre {
+namespace {
+
+using testing::Eventually;
+using testing::RunWith;
+using testing::Scaled;
+
+pid_t ThreadId() { return static_cast<pid_t>(syscall(SYS_gettid)); }
+
+// Computes until `stop`, calling nothing.
+void Compute(const std::atomic<bool>& stop) {
+  while (!stop.load(std::memory_order_relaxed)) {
+  }
+}
+
+// TSan holds signals back until the thread makes a call that it intercepts: a loop without calls is not interrupted there.
+#if !defined(__SANITIZE_THREAD__)
+TEST(Klt, PR_02_LoopsWithoutCallsDoNotStopOthers) {
+  for (const char* config : {"preemption=klt:quantum=1ms,procs=1", "preemption=klt:quantum=200us,procs=2",
+                             "preemption=klt:quantum=1ms,scheduler=global,procs=2", "preemption=klt:quantum=1ms,procs=4"}) {
+    RunWith(config, [] {
+      std::atomic<bool> stop{false};
+      for (int i = 0; i < 6; ++i) Go([&] { Compute(stop); });
+      int slept = 0;
+      for (int i = 0; i < 20; ++i) {
+        Sleep(absl::Microseconds(200));
+        ++slept;
+      }
+      EXPECT_EQ(slept, 20);
+      stop = true;
+      EXPECT_TRUE(Eventually([] { return NumGoroutine() == 1; }));
+    });
+  }
+}
+
+TEST(Klt, GoroutinesLeftComputingDoNotKeepRunFromReturning) {
+  Config config;
+  ASSERT_TRUE(config.Apply("preemption=klt:quantum=1ms,procs=2").ok());
+  static std::atomic<bool> never{false};
+  Runtime runtime(config);
+  EXPECT_FALSE(runtime.Run([] {
+    for (int i = 0; i < 4; ++i) Go([] { Compute(never); });
+    Sleep(absl::Milliseconds(5));
+  }));
+}
+#endif
+
+// What C++ code does all day, interrupted anywhere: the allocator's locks, thread-locals and exceptions in mid-flight.
+TEST(Klt, PR_06_AnyCodeMayBeInterrupted) {
+  RunWith("preemption=klt:quantum=100us,procs=2", [] {
+    constexpr int kWorkers = 8;
+    const int rounds = Scaled(400);
+    std::atomic<long> total{0};
+    std::atomic<int> ended{0};
+    for (int w = 0; w < kWorkers; ++w) {
+      Go([&, w] {
+        long sum = 0;
+        for (int i = 0; i < rounds; ++i) {
+          std::map<std::string, int> counts;
+          for (int k = 0; k < 20; ++k) counts[std::string(40, static_cast<char>('a' + (w + k) % 26))] += k;
+          try {
+            throw static_cast<int>(counts.size());
+          } catch (int size) {
+            sum += size;
+          }
+        }
+        total += sum;
+        ++ended;
+      });
+    }
+    ASSERT_TRUE(Eventually([&] { return ended == kWorkers; }));
+    EXPECT_EQ(total, long{kWorkers} * rounds * 20);
+  });
+}
+
+TEST(Cooperative, PR_01_LoopsWithCheckpointsGiveWay) {
+  RunWith("preemption=cooperative:quantum=1ms,procs=1", [] {
+    std::atomic<bool> stop{false};
+    for (int i = 0; i < 3; ++i) {
+      Go([&] {
+        while (!stop) Checkpoint();
+      });
+    }
+    for (int i = 0; i < 10; ++i) Sleep(absl::Microseconds(200));
+    stop = true;
+    EXPECT_TRUE(Eventually([] { return NumGoroutine() == 1; }));
+  });
+}
+
+GYRE_TEST(BlockingCalls, SY_01_ACallThatLastsDoesNotHoldAProcessor) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  std::atomic<bool> read_done{false};
+  std::atomic<int> counted{0};
+  Go([&] {
+    char byte = 0;
+    const ssize_t n = Blocking([&] { return read(ends[0], &byte, 1); });
+    EXPECT_EQ(n, 1);
+    EXPECT_EQ(byte, 'x');
+    read_done = true;
+  });
+  Go([&] {
+    for (int i = 0; i < 100; ++i) {
+      Yield();
+      ++counted;
+    }
+  });
+  EXPECT_TRUE(Eventually([&] { return counted == 100; }));
+  EXPECT_FALSE(read_done);
+  EXPECT_EQ(write(ends[1], "x", 1), 1);
+  EXPECT_TRUE(Eventually([&] { return read_done.load(); }));
+  close(ends[0]);
+  close(ends[1]);
+}
+
+GYRE_TEST(BlockingCalls, SY_02_ManyAtOnceLeaveTheProcessorsFree) {
+  constexpr int kReaders = 10;
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  std::atomic<int> done{0};
+  for (int i = 0; i < kReaders; ++i) {
+    Go([&] {
+      char byte;
+      if (Blocking([&] { return read(ends[0], &byte, 1); }) == 1) ++done;
+    });
+  }
+  std::atomic<int> computed{0};
+  for (int i = 0; i < 100; ++i) Go([&] { ++computed; });
+  EXPECT_TRUE(Eventually([&] { return computed == 100; }));
+  EXPECT_EQ(done, 0);
+  EXPECT_EQ(write(ends[1], "0123456789", kReaders), kReaders);
+  EXPECT_TRUE(Eventually([&] { return done == kReaders; }));
+  close(ends[0]);
+  close(ends[1]);
+}
+
+GYRE_TEST(BlockingCalls, SY_03_ShortCallsKeepTheirProcessorAndPassResultsAndExceptions) {
+  int sum = 0;
+  for (int i = 0; i < Scaled(1000); ++i) sum += Blocking([] { return 1; });
+  EXPECT_EQ(sum, Scaled(1000));
+  EXPECT_THROW(Blocking([]() -> int { throw 3; }), int);
+  EXPECT_EQ(Blocking([] { return Blocking([] { return 5; }); }), 5);
+}
+
+TEST(BlockingCalls, AForeignThreadJustCalls) {
+  EXPECT_EQ(Blocking([] { return 7; }), 7);
+}
+
+GYRE_TEST(LockedThreads, GR_14_StayOnTheirThreadAlone) {
+  std::atomic<bool> stop{false};
+  std::atomic<int> others_there{0};
+  std::atomic<pid_t> locked_thread{0};
+  std::atomic<int> others{0};
+  for (int i = 0; i < 8; ++i) {
+    Go([&] {
+      ++others;
+      while (!stop) {
+        if (ThreadId() == locked_thread) ++others_there;
+        Yield();
+      }
+    });
+  }
+  std::atomic<bool> ended{false};
+  Go([&] {
+    LockOSThread();
+    LockOSThread();
+    locked_thread = ThreadId();
+    std::set<pid_t> seen;
+    for (int i = 0; i < 50; ++i) {
+      Yield();
+      seen.insert(ThreadId());
+      Sleep(absl::Microseconds(20));
+      seen.insert(ThreadId());
+    }
+    EXPECT_EQ(seen.size(), 1u);
+    UnlockOSThread();
+    Yield();
+    EXPECT_EQ(ThreadId(), locked_thread);
+    locked_thread = 0;
+    UnlockOSThread();
+    UnlockOSThread();  // one too many does nothing
+    Yield();
+    ended = true;
+  });
+  EXPECT_TRUE(Eventually([&] { return ended.load(); }));
+  stop = true;
+  EXPECT_TRUE(Eventually([&] { return NumGoroutine() == 1; }));
+  EXPECT_EQ(others_there, 0);
+}
+
+GYRE_TEST(LockedThreads, GR_16_EndingWhileLockedEndsTheThread) {
+  std::atomic<pid_t> thread{0};
+  Go([&] {
+    LockOSThread();
+    thread = ThreadId();
+  });
+  ASSERT_TRUE(Eventually([&] { return thread != 0; }));
+  EXPECT_TRUE(Eventually([&] { return access(("/proc/self/task/" + std::to_string(thread)).c_str(), F_OK) != 0; }));
+}
+
+}  // namespace
+}  // namespace gyre
