@@ -259,7 +259,7 @@ Command CompareCommand() {
   flags.insert(flags.end(), ConfigurationFlags().begin(), ConfigurationFlags().end());
   return {
       .name = "compare",
-      .arguments = "[WORKLOAD [PARAMETER=VALUE ...] ...] [--schedulers=...] [--stacks=...] [--repeat=N] ...",
+      .arguments = "[WORKLOAD [PARAMETER=VALUE ...] ...] [--schedulers=...] [--repeat=N] ...",
       .summary = "runs workloads under all combinations of schedulers, stacks, ... and prints a table",
       .description =
           "Without a workload it runs all of them, at a size that suits a comparison. Each run is a process of its "
