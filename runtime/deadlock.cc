@@ -49,14 +49,17 @@ Nanos Core::CheckDeadlock() {
     if (!engine_->Deadlocked()) ReportDeadlock();
     return kNever;
   }
+  // The threads come first, then, once more, the processors: a foreign thread that has ended since the look above may have made
+  // a goroutine runnable before it did.
+  const int threads = ThreadsOfProcess();
   int own_threads = kSanitizerThreads;
   bool all_asleep = true;
   ForEachLiveCore([&](Core* core) {
     own_threads += core->KernelThreads();
-    all_asleep &= core == this || core->IsAsleepForEver();
+    all_asleep &= core->IsAsleepForEver();
   });
   // A foreign thread may be one that is about to end. Looking again now and then costs next to nothing.
-  if (!all_asleep || ThreadsOfProcess() != own_threads) return Now() + kLookAgain;
+  if (!all_asleep || threads != own_threads) return Now() + kLookAgain;
   ReportDeadlock();
 }
 

@@ -95,7 +95,8 @@ bool Core::BeforeWork(Machine* m) {
     HandOff(Surrender(m));
     if (ended_locked && m != main_machine_) return false;
   }
-  if (m->p == nullptr) {
+  // Not m->p: as soon as its goroutine was enqueued somebody may have given this machine another processor.
+  if (This().p == nullptr) {
     if (G* g = std::exchange(m->returned, nullptr)) {
       retaken_.fetch_sub(1, std::memory_order_relaxed);
       Inject(g);

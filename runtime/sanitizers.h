@@ -30,6 +30,10 @@ inline void NewStack([[maybe_unused]] G* g) {
 #if defined(__SANITIZE_THREAD__)
   g->sanitizer_fiber = __tsan_create_fiber(0);
 #endif
+#if defined(__SANITIZE_ADDRESS__)
+  // The address may have been the stack of a goroutine that its runtime abandoned, red zones and all.
+  ASAN_UNPOISON_MEMORY_REGION(g->stack.low, g->stack.size());
+#endif
 }
 
 // `g` will not run again; its stack is reused for something else.

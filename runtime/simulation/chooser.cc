@@ -9,6 +9,7 @@ namespace gyre::internal::simulation {
 
 namespace {
 constexpr int kFrames = 24;
+constexpr uint64_t kPatience = 1000;
 }  // namespace
 
 uint64_t Chooser::NumberOf(const Task& t) {
@@ -39,6 +40,12 @@ uint32_t Chooser::Choose(const Alternatives& alternatives, uint64_t from) {
 
 bool Chooser::WantsPreemption(const Task& current) {
   if (runnable_.empty()) return false;
+  if (++streak_ > kPatience) {
+    // It probably waits for one of them, looping: a schedule that never lets them run is none that a machine would have.
+    impatient_ = true;
+    streak_ = 0;
+    return true;
+  }
   ids_.clear();
   ids_.push_back(NumberOf(current));
   for (Task* t : runnable_) ids_.push_back(NumberOf(*t));
@@ -46,27 +53,31 @@ bool Chooser::WantsPreemption(const Task& current) {
       Choose({static_cast<uint32_t>(ids_.size()), ids_.data(), /*current_first=*/true}, ids_.front());
   if (choice == 0) return false;
   settled_ = runnable_[choice - 1];
+  streak_ = 0;
   return true;
 }
 
 void Chooser::Enqueue(Task* t, EnqueueReason why) {
   NumberOf(*t);
   runnable_.push_back(t);
-  if (why == EnqueueReason::kYielded) yielded_ = t;
+  if (why == EnqueueReason::kYielded || std::exchange(impatient_, false)) yielded_ = t;
 }
 
 Task* Chooser::Pick() {
   if (runnable_.empty()) return nullptr;
+  streak_ = 0;
   Task* yielded = std::exchange(yielded_, nullptr);
   Task* picked = std::exchange(settled_, nullptr);
   if (picked == nullptr) {
     ids_.clear();
+    candidates_.clear();
     for (Task* t : runnable_) {
-      // The last, if it is there.
-      if (t != yielded) ids_.push_back(NumberOf(*t));
+      if (t == yielded && runnable_.size() > 1) continue;
+      candidates_.push_back(t);
+      ids_.push_back(NumberOf(*t));
     }
     const uint32_t count = static_cast<uint32_t>(ids_.size());
-    picked = runnable_[count < 2 ? 0 : Choose({count, ids_.data(), /*current_first=*/false}, 0)];
+    picked = candidates_[count < 2 ? 0 : Choose({count, ids_.data(), /*current_first=*/false}, 0)];
   }
   runnable_.erase(std::find(runnable_.begin(), runnable_.end(), picked));
   return picked;

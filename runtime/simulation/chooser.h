@@ -41,8 +41,11 @@ class Chooser {
 
   Strategy* const strategy_;
   std::vector<Task*> runnable_;     // longest first
-  std::vector<uint64_t> ids_;       // scratch
+  std::vector<uint64_t> ids_;       // } scratch
+  std::vector<Task*> candidates_;   // }
   Task* settled_ = nullptr;
+  uint64_t streak_ = 0;             // how often in a row the running goroutine went on although others could
+  bool impatient_ = false;          // who gives way next does so for any other
   Task* yielded_ = nullptr;         // gave way of its own will, to anybody else
   uint64_t first_id_ = 0;
   uint64_t number_ = 0;

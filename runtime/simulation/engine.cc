@@ -281,7 +281,7 @@ uint32_t SimulationEngine::Choose(uint32_t n) { return chooser_ != nullptr ? cho
 bool SimulationEngine::Deadlocked() {
   if (waiter_ != nullptr) return true;  // whom ParkMachine wakes
   if (!catch_failures_) return false;
-  Core* core = current_->machine->core;
+  Core* core = This().m->core;
   failure_ = absl::StrCat("fatal error: ",
                           core->LiveGoroutines() == 0 ? "no goroutines (main called gyre::Goexit) - deadlock!"
                                                       : "all goroutines are asleep - deadlock!",

@@ -1,0 +1,175 @@
+#include "runtime/simulation/explore.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "runtime/go.h"
+#include "runtime/panic.h"
+#include "runtime/simulation/chooser.h"
+#include "runtime/simulation/run_simulation.h"
+#include "runtime/simulation/source_lines.h"
+#include "runtime/simulation/strategy.h"
+
+namespace gyre {
+
+namespace {
+
+using internal::simulation::Decision;
+using internal::simulation::Decisions;
+using internal::simulation::SimulationEngine;
+using internal::simulation::Strategy;
+
+constexpr const char kPlain[] = "-";
+
+struct Run {
+  std::string failure;
+  std::vector<Decision> record;
+  uint64_t decisions = 0;
+
+  Decisions Schedule() const {
+    Decisions schedule;
+    for (const Decision& decision : record) schedule[decision.number] = decision.choice;
+    return schedule;
+  }
+  int Preemptions() const {
+    int count = 0;
+    for (const Decision& decision : record) count += decision.preemption;
+    return count;
+  }
+};
+
+// What kind of failure it is: numbers and names in its text may differ from run to run.
+std::string KindOf(const Run& run) {
+  return run.failure.substr(0, run.failure.find_first_of("0123456789\n"));
+}
+
+class Explorer {
+ public:
+  Explorer(const ExploreOptions& options, absl::FunctionRef<void()> body) : options_(options), body_(body) {}
+
+  Run RunOnce(Strategy& strategy) {
+    constexpr absl::Duration kLongEnough = absl::Hours(1);
+    Run run;
+    Config config = options_.config;
+    config.procs = 1;
+    run.failure = internal::simulation::RunSimulation(
+                      config, &strategy,
+                      [&](const SimulationEngine& engine) {
+                        run.record = engine.chooser()->record();
+                        run.decisions = engine.chooser()->decisions();
+                      },
+                      [&] {
+                        body_();
+                        if (!options_.leaks) return;
+                        if (NumGoroutine() > 1) Sleep(kLongEnough);
+                        if (NumGoroutine() > 1) Fatal(absl::StrCat("goroutines are left behind: ", NumGoroutine() - 1));
+                      })
+                      .failure;
+    return run;
+  }
+
+  // Takes away what can be taken away of the decisions of `run`, first in large pieces, then one by one (Zeller and Hildebrandt,
+  // "Simplifying and Isolating Failure-Inducing Input", 2002). Those that remain are all needed.
+  Run Shrink(Run run, int* runs) {
+    constexpr int kMostRuns = 5000;
+    const std::string kind = KindOf(run);
+    Decisions needed = run.Schedule();
+    for (size_t piece = std::max<size_t>(needed.size() / 2, 1); !needed.empty() && *runs < kMostRuns;) {
+      bool smaller = false;
+      for (size_t begin = 0; begin < needed.size() && *runs < kMostRuns;) {
+        Decisions candidate;
+        size_t index = 0;
+        for (const auto& decision : needed) {
+          if (index < begin || index >= begin + piece) candidate.insert(decision);
+          ++index;
+        }
+        auto replay = internal::simulation::MakeReplay(candidate);
+        Run attempt = RunOnce(*replay);
+        ++*runs;
+        // What it did, which may be less than what it was told: a decision that never came is not on the record.
+        if (KindOf(attempt) == kind && attempt.record.size() < needed.size()) {
+          needed = attempt.Schedule();
+          run = std::move(attempt);
+          smaller = true;
+        } else {
+          begin += piece;
+        }
+      }
+      if (!smaller && piece == 1) break;
+      piece = std::max<size_t>(std::min(piece / 2, needed.size()), 1);
+    }
+    return run;
+  }
+
+ private:
+  const ExploreOptions& options_;
+  const absl::FunctionRef<void()> body_;
+};
+
+std::string Interleaving(const Run& run) {
+  std::string text;
+  for (const Decision& decision : run.record) {
+    absl::StrAppend(&text, "decision ", decision.number, ": ");
+    if (decision.to == 0) {
+      absl::StrAppend(&text, "the lot falls on number ", decision.choice, "\n");
+    } else if (!decision.preemption) {
+      absl::StrAppend(&text, "goroutine ", decision.to, " goes on\n");
+    } else {
+      absl::StrAppend(&text, "goroutine ", decision.from, " is stopped, goroutine ", decision.to, " goes on\n");
+      for (const std::string& line : internal::simulation::SourceLines(decision.where)) {
+        absl::StrAppend(&text, "    ", line, "\n");
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Exploration Explore(const ExploreOptions& options, absl::FunctionRef<void()> body) {
+  if (options.config.procs > 1) {
+    throw std::invalid_argument("an exploration runs on one virtual processor, which its strategy gives to any goroutine");
+  }
+  std::unique_ptr<Strategy> strategy;
+  if (options.replay.empty()) {
+    auto made = internal::simulation::MakeStrategy(
+        options.strategy, {.seed = options.seed, .depth = options.depth, .bound = options.bound});
+    if (!made.ok()) throw std::invalid_argument(std::string(made.status().message()));
+    strategy = *std::move(made);
+  } else {
+    auto decisions = internal::simulation::DecisionsFromString(options.replay == kPlain ? "" : options.replay);
+    if (!decisions.ok()) throw std::invalid_argument(std::string(decisions.status().message()));
+    strategy = internal::simulation::MakeReplay(*std::move(decisions));
+  }
+  Exploration result;
+  Explorer explorer(options, body);
+  Run run;
+  const int runs = options.replay.empty() ? options.runs : 1;
+  while (result.runs < runs && !result.failed && !result.exhausted) {
+    run = explorer.RunOnce(*strategy);
+    ++result.runs;
+    result.failed = !run.failure.empty();
+    result.exhausted = !strategy->EndRun(run.decisions) && !result.failed;
+  }
+  if (!result.failed) return result;
+  if (options.shrink && options.replay.empty()) run = explorer.Shrink(std::move(run), &result.shrinking_runs);
+  result.failure = run.failure;
+  result.schedule = run.record.empty() ? kPlain : internal::simulation::DecisionsToString(run.Schedule());
+  result.preemptions = run.Preemptions();
+  result.decisions = run.decisions;
+  result.interleaving = Interleaving(run);
+  return result;
+}
+
+std::string Exploration::ToString() const {
+  if (!failed) {
+    return absl::StrCat("no failure in ", runs, " runs", exhausted ? ", which are all that the strategy has" : "", "\n");
+  }
+  return absl::StrCat("failed in run ", runs, "; the smallest schedule that fails so (", shrinking_runs,
+                      " more runs) departs from the plain one in the following, with ", preemptions, " preemptions among ",
+                      decisions, " decisions:\n", interleaving, "replay: ", schedule, "\n\n", failure);
+}
+
+}  // namespace gyre
