@@ -70,6 +70,23 @@ class Explorer {
     return run;
   }
 
+  // The failing run with the fewest preemptions, if that is found within a budget: all schedules with none are tried, then all
+  // with one, and so on.
+  Run Fewest(Run run, int* runs) {
+    constexpr int kMostRuns = 3000;
+    const std::string kind = KindOf(run);
+    for (int bound = 0; bound < run.Preemptions(); ++bound) {
+      auto all = *internal::simulation::MakeStrategy("dfs", {.bound = bound});
+      for (int i = 0; i < kMostRuns; ++i) {
+        Run attempt = RunOnce(*all);
+        ++*runs;
+        if (KindOf(attempt) == kind) return attempt;
+        if (!all->EndRun(attempt.decisions)) break;
+      }
+    }
+    return run;
+  }
+
   // Takes away what can be taken away of the decisions of `run`, first in large pieces, then one by one (Zeller and Hildebrandt,
   // "Simplifying and Isolating Failure-Inducing Input", 2002). Those that remain are all needed.
   Run Shrink(Run run, int* runs) {
@@ -154,7 +171,12 @@ Exploration Explore(const ExploreOptions& options, absl::FunctionRef<void()> bod
     result.exhausted = !strategy->EndRun(run.decisions) && !result.failed;
   }
   if (!result.failed) return result;
-  if (options.shrink && options.replay.empty()) run = explorer.Shrink(std::move(run), &result.shrinking_runs);
+  if (options.shrink && options.replay.empty()) {
+    run = explorer.Shrink(std::move(run), &result.shrinking_runs);
+    run = explorer.Fewest(std::move(run), &result.shrinking_runs);
+    // Fewer preemptions may have come with other departures that nothing needs.
+    run = explorer.Shrink(std::move(run), &result.shrinking_runs);
+  }
   result.failure = run.failure;
   result.schedule = run.record.empty() ? kPlain : internal::simulation::DecisionsToString(run.Schedule());
   result.preemptions = run.Preemptions();
