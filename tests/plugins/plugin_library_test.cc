@@ -4,10 +4,12 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <latch>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "plugins/registry.h"
@@ -78,13 +80,16 @@ TEST(PluginLibraryTest, LoadingTwiceIsHarmlessByAnyOfItsNames) {
 }
 
 TEST(PluginLibraryTest, ManyThreadsAtOnce) {
+  constexpr int kThreads = 8;
+  std::latch start(kThreads);
   std::vector<std::thread> threads;
-  for (int i = 0; i < 8; ++i) {
-    threads.emplace_back([i] {
-      EXPECT_EQ(LoadPluginLibrary(kLoaded), absl::OkStatus());
-      EXPECT_EQ(StartedState("loaded:limit=" + std::to_string(i + 1)), "limit=" + std::to_string(i + 1) + " ");
+  for (int i = 1; i <= kThreads; ++i) {
+    threads.emplace_back([i, &start] {
+      start.arrive_and_wait();
+      EXPECT_EQ(LoadPluginLibrary("tests/plugins/raced_for.so"), absl::OkStatus());
+      EXPECT_EQ(StartedState(absl::StrCat("raced-for:limit=", i)), absl::StrCat("limit=", i, " "));
       EXPECT_FALSE(LoadPluginLibrary("tests/plugins/no_plugin.so").ok());
-      EXPECT_NE(Find(ListPlugins(PluginKind::kScheduler), "loaded"), nullptr);
+      EXPECT_NE(Find(ListPlugins(PluginKind::kScheduler), "raced-for"), nullptr);
     });
   }
   for (std::thread& thread : threads) thread.join();
