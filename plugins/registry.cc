@@ -147,11 +147,15 @@ std::string WhyNotLoaded(const std::string& file, absl::string_view message) {
   if (const size_t at = message.find(kFunction); at != absl::string_view::npos) {
     absl::string_view version = message.substr(at + kFunction.size());
     version = version.substr(0, version.find_first_not_of("0123456789"));
-    if (version == absl::StrCat(GYRE_PLUGIN_INTERFACE_VERSION)) {
-      return "cannot be loaded: the program does not export the registry (link it with -rdynamic, as //:gyre does)";
+    if (version != absl::StrCat(GYRE_PLUGIN_INTERFACE_VERSION)) {
+      return absl::StrCat("was built against version ", version, " of the plug-in interface; this program has version ",
+                          GYRE_PLUGIN_INTERFACE_VERSION);
     }
-    return absl::StrCat("was built against version ", version, " of the plug-in interface; this program has version ",
-                        GYRE_PLUGIN_INTERFACE_VERSION);
+  }
+  if (absl::StrContains(message, "undefined symbol") && absl::StrContains(message, "gyre")) {
+    return absl::StrCat(
+        "cannot be loaded: ", message,
+        "; the program must be of the same version of gyre, and be linked with -rdynamic as //:gyre has it");
   }
   if (absl::StrContains(message, "ELF header") || absl::StrContains(message, "file too short")) {
     return absl::StrCat("is not a shared object (", message, ")");
