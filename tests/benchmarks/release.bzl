@@ -1,17 +1,26 @@
 """A program as users deploy it, whatever configuration the build is in: as --config=release in .bazelrc."""
 
+def _without_sanitizers(options):
+    return [option for option in options if "sanitize" not in option]
+
 def _release_impl(settings, _attr):
+    copt = _without_sanitizers(settings["//command_line_option:copt"])
     return {
         "//command_line_option:compilation_mode": "opt",
-        "//command_line_option:copt": settings["//command_line_option:copt"] + ["-O3", "-DNDEBUG", "-Wno-error"],
+        "//command_line_option:copt": copt + ["-O3", "-DNDEBUG", "-Wno-error"],
+        "//command_line_option:linkopt": _without_sanitizers(settings["//command_line_option:linkopt"]),
     }
 
 _release = transition(
     implementation = _release_impl,
-    inputs = ["//command_line_option:copt"],
+    inputs = [
+        "//command_line_option:copt",
+        "//command_line_option:linkopt",
+    ],
     outputs = [
         "//command_line_option:compilation_mode",
         "//command_line_option:copt",
+        "//command_line_option:linkopt",
     ],
 )
 
