@@ -21,6 +21,7 @@
 #include "lab/output_flags.h"
 #include "lab/selection.h"
 #include "plugins/flags.h"
+#include "plugins/options.h"
 #include "runtime/engine.h"
 
 ABSL_FLAG(std::string, schedulers, "", "the schedulers to compare, with options (default: gmp,global)");
@@ -29,7 +30,7 @@ ABSL_FLAG(std::string, preemptions, "", "the preemption strategies to compare (d
 ABSL_FLAG(std::string, engines, "", "the engines to compare (default: that of --engine)");
 ABSL_FLAG(std::string, procs_list, "", "the numbers of processors to compare (default: that of --procs)");
 ABSL_FLAG(int32_t, repeat, 5, "how often each combination runs");
-ABSL_FLAG(absl::Duration, timeout, absl::Minutes(2), "how long a run may take before it is killed, and has failed");
+ABSL_FLAG(std::string, timeout, "2m", "how long a run may take before it is killed, and has failed");
 
 namespace gyre::lab {
 
@@ -191,12 +192,13 @@ absl::StatusOr<int> Run(const Arguments& arguments) {
   comparison.machine = Machine::ThisOne();
   comparison.arguments = arguments.all;
   comparison.rounds = absl::GetFlag(FLAGS_repeat);
-  const absl::Duration limit = absl::GetFlag(FLAGS_timeout);
+  const absl::StatusOr<Nanos> limit = ParseDuration("--timeout", absl::GetFlag(FLAGS_timeout));
+  if (!limit.ok()) return limit.status();
   if (comparison.rounds < 1 || comparison.rounds > 10'000) {
     return absl::InvalidArgumentError(
         absl::StrCat("--repeat=", comparison.rounds, " is out of range; it may be from 1 to 10000"));
   }
-  if (limit <= absl::ZeroDuration()) return absl::InvalidArgumentError("--timeout must be above 0: 30s, 2m");
+  if (*limit <= 0) return absl::InvalidArgumentError("--timeout must be above 0: 30s, 2m");
   absl::StatusOr<std::vector<ComparisonRow>> rows = PlanRows(arguments, comparison.machine);
   if (!rows.ok()) return rows.status();
   comparison.rows = *std::move(rows);
@@ -222,7 +224,7 @@ absl::StatusOr<int> Run(const Arguments& arguments) {
         progress.Next(identity);
         if (given_up[i]) continue;
         bool timed_out = false;
-        row.runs.push_back(RunOnce(identity, limit, &timed_out));
+        row.runs.push_back(RunOnce(identity, absl::Nanoseconds(*limit), &timed_out));
         given_up[i] = timed_out || row.runs.back().outcome == Outcome::kRefused;
       }
     }

@@ -329,6 +329,7 @@ TEST(Mistakes, GetASentenceAndExitCode2) {
       {"compare --repeat=0", "--repeat=0 is out of range; it may be from 1 to 10000"},
       {"compare --repeat=often", "--repeat=often: "},
       {"compare --timeout=0s", "--timeout must be above 0"},
+      {"compare --timeout=3parsecs", "--timeout=3parsecs is not a duration such as 50us, 1.5ms or 2s"},
       {"compare --json --csv", "--json and --csv cannot both go to standard output"},
       {"compare --csv=/no/such/file", "cannot write /no/such/file: No such file or directory"},
       {"compare skynet leaves=many", "workload skynet: leaves=many is not a whole number"},
