@@ -215,6 +215,7 @@ absl::StatusOr<PluginOptions::Value> PluginOptions::ParseValue(absl::string_view
 absl::StatusOr<PluginOptions> PluginOptions::Parse(absl::string_view plugin, const std::vector<OptionSpec>& specs,
                                                    const std::vector<std::pair<std::string, std::string>>& written) {
   std::vector<std::string> names;
+  names.reserve(specs.size());
   for (const OptionSpec& spec : specs) names.push_back(spec.name);
   std::map<std::string, std::string> given;
   for (const auto& [name, text] : written) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -174,7 +175,7 @@ void* Open(const std::string& file, std::vector<internal::Registration>* registr
 // Adds all of them, or none. Requires table.lock to be free.
 absl::Status Adopt(Table& table, std::vector<internal::Registration>* registrations, const std::string& origin) {
   std::lock_guard hold(table.lock);
-  const size_t before = table.entries.size();
+  const auto before = static_cast<std::ptrdiff_t>(table.entries.size());
   for (internal::Registration& r : *registrations) {
     if (const std::string objection = Objection(table, r); !objection.empty()) {
       table.entries.erase(table.entries.begin() + before, table.entries.end());
