@@ -98,14 +98,10 @@ absl::Status Core::Start() {
   idle_word_.store(kOneIdle * (proc_count_ - 1), std::memory_order_relaxed);
   coarse_now_.store(engine_->Now(), std::memory_order_relaxed);
   InstallFaultHandler();
-  AddLiveCore(this);
-  live_ = true;
   return absl::OkStatus();
 }
 
-Core::~Core() {
-  if (live_) RemoveLiveCore(this);
-}
+Core::~Core() = default;
 
 bool Core::RunMain(absl::FunctionRef<void()> main) {
   if (absl::Status status = engine_->StartMonitor([this] { return MonitorTick(); }); !status.ok()) {
@@ -113,11 +109,14 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   }
   main_goroutine_ = MakeGoroutine(this, GoOptions{}, [main] { main(); });
   main_goroutine_->creator_pc = nullptr;
+  AddLiveCore(this);
   if (virtual_) {
     RunHere();
   } else {
     RunBeside();
   }
+  // Not in the destructor: threads that end hold on to this object for a while, and foreign threads must not give it timers.
+  RemoveLiveCore(this);
   // Those who run come to the scheduler, or are stopped where they are.
   const Nanos give_up = engine_->Now() + kStopGrace;
   for (int round = 0; engine_->Now() < give_up; ++round) {

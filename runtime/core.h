@@ -234,7 +234,6 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::atomic<uint64_t> wakeups_{0};       // of sleeping processors
   std::atomic<uint64_t> preemptions_{0};
   G* main_goroutine_ = nullptr;            // null once it has called Goexit
-  bool live_ = false;                      // in the list of live cores
 };
 
 }  // namespace gyre::internal

@@ -146,7 +146,12 @@ void Core::StopSpinning(Machine* m) {
 int Core::RunTimersOf(Processor& p, Nanos now) {
   if (p.timers.Earliest() > now) return 0;
   coarse_now_.store(now, std::memory_order_relaxed);
-  return p.timers.RunExpired(now);
+  const int fired = p.timers.RunExpired(now);
+  if (virtual_ && &p != This().p) {
+    // Who computes there has another earliest timer to watch.
+    if (Machine* m = p.m.load(std::memory_order_relaxed)) engine_->Interrupt(m);
+  }
+  return fired;
 }
 
 // Looks everywhere, several times. At most half of the busy processors' number search at once (Go's limit): more would only

@@ -1,4 +1,4 @@
-// The runtimes that live in this process.
+// The runtimes that run in this process: from Run until the main goroutine has ended.
 #ifndef GYRE_RUNTIME_LIVE_CORES_H_
 #define GYRE_RUNTIME_LIVE_CORES_H_
 

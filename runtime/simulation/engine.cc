@@ -128,10 +128,11 @@ void SimulationEngine::Dispatching(ProcId proc, const G& g) {
   Record(Event::kDispatch, static_cast<uint64_t>(proc), g.id - first_id_);
 }
 
-void SimulationEngine::Relax(int) {
-  // A round that costs nothing must still end some day: it lasts until the next thing happens.
+void SimulationEngine::Relax(int round) {
+  // Rounds that cost nothing let others go first who are due at this instant, and later wait for the next thing to happen.
+  constexpr int kRoundsAtOneInstant = 16;
   const Nanos next = queue_.Earliest();
-  AdvanceTo(costs_.relax != 0 || next == kNever ? now_ + costs_.relax : next);
+  AdvanceTo(costs_.relax != 0 || round < kRoundsAtOneInstant || next == kNever ? now_ + costs_.relax : next);
 }
 
 // ---- machines ----
@@ -182,6 +183,7 @@ bool SimulationEngine::ParkMachine(Machine* m, Nanos deadline) {
       ReadyWaiter();
       if (std::exchange(fiber->unparked, false)) return true;
     }
+    if (overdue_ != 0) OfferTimers();
     fiber->state = Fiber::State::kParked;
     --active_;
     if (deadline != kNever) Enqueue(fiber, deadline);
@@ -219,10 +221,10 @@ void SimulationEngine::Interrupt(Machine* m) {
 }
 
 void SimulationEngine::Work(Nanos d) {
-  Nanos overdue_known = kNever;  // the earliest timer that somebody has been woken for
   auto give_way = [] {
     if ((This().p->attention.load(std::memory_order_relaxed) & kAttentionLeave) != 0) CheckPreempt();
   };
+  bool told = false;  // somebody has been woken, if there was anybody, for our timers that are due
   CheckPreempt();
   while (d > 0) {
     // Anew in each round: preemption may have moved the goroutine.
@@ -232,20 +234,35 @@ void SimulationEngine::Work(Nanos d) {
     const Nanos begin = now_;
     const Nanos slice_end = AddSaturated(p->dispatched_at, core->QuantumOf(*p));
     const Nanos timer = p->timers.EarliestRelaxed();
-    const Nanos overdue = timer == overdue_known ? kNever : AddSaturated(std::max(timer, begin), costs_.monitor);
-    const Nanos until = std::min({AddSaturated(begin, d), std::max(slice_end, begin), overdue});
+    const Nanos overdue = told ? kNever : AddSaturated(timer, costs_.monitor);
+    const Nanos until = std::max(begin, std::min({AddSaturated(begin, d), slice_end, overdue}));
     Fiber* fiber = current_;
     fiber->state = Fiber::State::kWorking;
+    SetOverdue(fiber, told);
     AdvanceTo(until);
+    SetOverdue(fiber, false);
     fiber->state = Fiber::State::kActive;
     d -= now_ - begin;
     if (d <= 0) return;
-    if (now_ >= overdue) {
-      overdue_known = timer;
-      core->WakeForOverdueTimers();
+    // Until a timer is taken, or another machine becomes idle and interrupts us, there is no more to do about those.
+    told = now_ >= overdue;
+    if (told) core->WakeForOverdueTimers();
+    if (now_ >= slice_end) {
+      EndSlice(core, p);
+      told = false;
     }
-    if (now_ >= slice_end) EndSlice(core, p);
     give_way();
+  }
+}
+
+void SimulationEngine::SetOverdue(Fiber* fiber, bool overdue) {
+  overdue_ += static_cast<int>(overdue) - static_cast<int>(fiber->overdue);
+  fiber->overdue = overdue;
+}
+
+void SimulationEngine::OfferTimers() {
+  for (Fiber& fiber : fibers_) {
+    if (fiber.overdue && fiber.state == Fiber::State::kWorking) Interrupt(fiber.machine);
   }
 }
 

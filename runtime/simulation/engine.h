@@ -87,6 +87,9 @@ class SimulationEngine final : public Engine {
   void RunNext();
   // The slice of what runs on `p` is over.
   void EndSlice(Core* core, Processor* p);
+  // The current machine is about to be idle: it may take the timers of those that compute.
+  void OfferTimers();
+  void SetOverdue(Fiber* fiber, bool overdue);
   // All others are parked, and the current machine is about to.
   void ReadyWaiter();
   void Count();
@@ -102,6 +105,7 @@ class SimulationEngine final : public Engine {
   std::vector<Fiber*> ended_;     // whose stacks may serve again
   uint64_t sequence_ = 0;         // of events, for ties
   ProcContext random_;            // the engine's own
+  int overdue_ = 0;               // fibers whose flag says so
   int active_ = 1;                // fibers that do not just wait for an unpark or a deadline
   G* waiter_ = nullptr;           // in WaitForOthers
   std::unique_ptr<Strategy> own_strategy_;

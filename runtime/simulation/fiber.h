@@ -30,6 +30,7 @@ struct Fiber {
   void* owner = nullptr;        // the engine
   State state = State::kActive;
   bool unparked = false;        // an unpark came
+  bool overdue = false;         // it computes, its timers are due, and nobody was idle to take them
   int32_t event_index = -1;     // in the EventQueue; -1: it has no event
   uint32_t number = 0;          // in the order of their making
 
