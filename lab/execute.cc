@@ -5,9 +5,22 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "lab/meter.h"
+#include "runtime/go.h"
 
 namespace gyre::lab {
+
+namespace {
+
+// The answer may be there while some goroutines have yet to end. They are given time to, for what they hold is lost if
+// main ends first; but a workload that leaves some blocked for ever is none of our business.
+void AwaitOthers() {
+  constexpr int kRounds = 1000;
+  for (int round = 0; round < kRounds && NumGoroutine() > 1; ++round) Sleep(absl::Milliseconds(1));
+}
+
+}  // namespace
 
 uint64_t DrawSeed() {
   return std::random_device{}() % 1'000'000'000 + 1;
@@ -34,6 +47,7 @@ Execution Execute(const Workload& workload, const CheckedParameters& parameters,
   execution.stopped = (*runtime)->Run([&] {
     WorkloadContext context{**runtime, parameters.values, config.seed, meter};
     report = workload.run(context);
+    AwaitOthers();
   });
   if (!report.ok()) {
     result.outcome = Outcome::kFailed;

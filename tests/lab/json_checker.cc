@@ -1,29 +1,72 @@
 #include "tests/lab/json_checker.h"
 
-#include <regex>
+#include <cctype>
+#include <cstddef>
 
 #include "absl/strings/str_cat.h"
 
 namespace gyre::lab {
 
+namespace {
+
+size_t SkipDigits(const std::string& text, size_t at) {
+  while (at < text.size() && std::isdigit(static_cast<unsigned char>(text[at])) != 0) ++at;
+  return at;
+}
+
+// Each: one past what begins at `begin`; `begin` itself if that is not what it should be.
+size_t EndOfString(const std::string& text, size_t begin) {
+  for (size_t at = begin + 1; at < text.size(); ++at) {
+    if (text[at] == '"') return at + 1;
+    if (static_cast<unsigned char>(text[at]) < 0x20) break;
+    if (text[at] != '\\') continue;
+    ++at;
+    if (at < text.size() && text[at] == 'u') {
+      for (size_t last = at + 4; at < last; ++at) {
+        if (at + 1 >= text.size() || std::isxdigit(static_cast<unsigned char>(text[at + 1])) == 0) return begin;
+      }
+    } else if (at >= text.size() || std::string("\"\\/bfnrt").find(text[at]) == std::string::npos) {
+      break;
+    }
+  }
+  return begin;
+}
+
+size_t EndOfNumber(const std::string& text, size_t begin) {
+  const size_t digits = begin + (text[begin] == '-' ? 1 : 0);
+  size_t at = SkipDigits(text, digits);
+  if (at == digits || (text[digits] == '0' && at > digits + 1)) return begin;
+  for (const char* part : {".", "eE"}) {
+    if (at >= text.size() || std::string(part).find(text[at]) == std::string::npos) continue;
+    ++at;
+    if (*part == 'e' && at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
+    const size_t end = SkipDigits(text, at);
+    if (end == at) return begin;
+    at = end;
+  }
+  return at;
+}
+
+size_t EndOfScalar(const std::string& text, size_t begin) {
+  if (text[begin] == '"') return EndOfString(text, begin);
+  for (const std::string word : {"true", "false", "null"}) {
+    if (text.compare(begin, word.size(), word) == 0) return begin + word.size();
+  }
+  return EndOfNumber(text, begin);
+}
+
+}  // namespace
+
 std::string WhyNotJson(const std::string& text) {
-  // Lexically: a string, a number, a word or a bracket, after blanks.
-  static const std::regex kToken(
-      R"([ \t\r\n]*(("([^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*")|(-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)|)"
-      R"(true|false|null|[\[\]{},:]))");
-  static const std::regex kBlank(R"([ \t\r\n]*)");
   enum Expect { kValue, kValueOrEnd, kName, kNameOrEnd, kColon, kCommaOrEnd, kNothing };
   Expect expect = kValue;
   std::string open;  // brackets
-  auto at = text.cbegin();
-  std::smatch match;
-  const auto wrong = [&] {
-    return absl::StrCat("at byte ", at - text.cbegin(), " in state ", static_cast<int>(expect));
-  };
+  size_t at = 0;
+  const auto wrong = [&] { return absl::StrCat("at byte ", at, " in state ", static_cast<int>(expect)); };
   const auto value_ended = [&] { expect = open.empty() ? kNothing : kCommaOrEnd; };
-  while (std::regex_search(at, text.cend(), match, kToken, std::regex_constants::match_continuous)) {
-    const std::string token = match[1];
-    const char c = token[0];
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') continue;
     if (c == '{' || c == '[') {
       if (expect != kValue && expect != kValueOrEnd) return wrong();
       open += c;
@@ -39,16 +82,20 @@ std::string WhyNotJson(const std::string& text) {
     } else if (c == ':') {
       if (expect != kColon) return wrong();
       expect = kValue;
-    } else if (c == '"' && (expect == kName || expect == kNameOrEnd)) {
-      expect = kColon;
     } else {
-      if (expect != kValue && expect != kValueOrEnd) return wrong();
-      value_ended();
+      const bool name = expect == kName || expect == kNameOrEnd;
+      if (!name && expect != kValue && expect != kValueOrEnd) return wrong();
+      const size_t end = EndOfScalar(text, at);
+      if (end == at || (name && c != '"')) return wrong();
+      at = end - 1;
+      if (name) {
+        expect = kColon;
+      } else {
+        value_ended();
+      }
     }
-    at = match[0].second;
   }
-  const bool only_blanks_left = std::regex_match(at, text.cend(), kBlank);
-  return expect == kNothing && only_blanks_left ? "" : wrong();
+  return expect == kNothing ? "" : wrong();
 }
 
 }  // namespace gyre::lab
