@@ -1,13 +1,13 @@
 // Channels, as in Go.
 //
-//   gyre::Chan<int> tasks = gyre::MakeChan<int>(10);      // room for 10; MakeChan<int>() has none: sender and receiver meet
-//   tasks.Send(1);                                        // tasks <- 1
-//   int task = tasks.Recv();                              // task := <-tasks      (the zero value once closed)
-//   bool ok = tasks.Recv(task);                           // task, ok := <-tasks
-//   std::optional<int> next = tasks.Next();               // the same, also for types without a zero value
-//   for (int task : tasks) { ... }                        // for task := range tasks
+//   gyre::Chan<int> tasks = gyre::MakeChan<int>(10);   // room for 10; MakeChan<int>(): sender and receiver meet
+//   tasks.Send(1);                                     // tasks <- 1
+//   int task = tasks.Recv();                           // task := <-tasks      (the zero value once closed)
+//   bool ok = tasks.Recv(task);                        // task, ok := <-tasks
+//   std::optional<int> next = tasks.Next();            // the same, also for types without a zero value
+//   for (int task : tasks) { ... }                     // for task := range tasks
 //   tasks.Close();
-//   gyre::Select(tasks.OnRecv(...), done.OnRecv(...));    // channels/select.h
+//   gyre::Select(tasks.OnRecv(...), done.OnRecv(...)); // channels/select.h
 //
 // A Chan is a handle: copies are the same channel, and compare equal. A default-constructed one is nil: sending and
 // receiving block for ever, closing panics. SendChan and RecvChan are the two directions; a Chan converts to both.
@@ -99,24 +99,20 @@ class SendOperations {
  public:
   // Returns when a receiver has the value or it is in the buffer. Panics with "send on closed channel".
   void Send(T&& value) const { internal::Send<T>(core(), std::addressof(value)); }
-  void Send(const T& value) const
-    requires std::copy_constructible<T>
-  {
+  void Send(const T& value) const requires std::copy_constructible<T> {
     T copy(value);
     internal::Send<T>(core(), std::addressof(copy));
   }
 
   // Does not wait: false if it would have to, and then `value` is untouched. Panics as Send does.
   bool TrySend(T&& value) const { return internal::TrySend<T>(core(), std::addressof(value)); }
-  bool TrySend(const T& value) const
-    requires std::copy_constructible<T>
-  {
+  bool TrySend(const T& value) const requires std::copy_constructible<T> {
     T copy(value);
     return internal::TrySend<T>(core(), std::addressof(copy));
   }
 
-  // No value follows: receivers get what is in the buffer, then the end. Panics with "close of closed channel" or "close
-  // of nil channel".
+  // No value follows: receivers get what is in the buffer, then the end. Panics with "close of closed channel" or
+  // "close of nil channel".
   void Close() const { CloseChan(core()); }
 
   // `case ch <- value:` of a Select. `handler` runs after the value has gone.
@@ -138,9 +134,7 @@ template <typename T, typename Handle>
 class ReceiveOperations {
  public:
   // Waits for a value. T{} once the channel is closed and drained.
-  T Recv() const
-    requires std::default_initializable<T>
-  {
+  T Recv() const requires std::default_initializable<T> {
     Slot<T> slot;
     if (Receive<T>(core(), std::addressof(slot.value))) return slot.Take();
     return T{};
@@ -169,7 +163,7 @@ class ReceiveOperations {
     return std::nullopt;
   }
 
-  // The same, and tells "closed" from "not yet". False: it would have to wait. True: like Recv(value), which returned `ok`.
+  // The same, and tells "closed" from "not yet". False: it would have to wait. True: as Recv(value), which gave `ok`.
   bool TryRecv(T& value, bool& ok) const {
     Slot<T> slot;
     const Attempt attempt = TryReceive<T>(core(), std::addressof(slot.value));
@@ -211,7 +205,9 @@ class ReceiveOperations {
     }
     void operator++(int) { ++*this; }
     // Only the end equals the end.
-    friend bool operator==(const Iterator& a, const Iterator& b) { return a.value_.has_value() == b.value_.has_value(); }
+    friend bool operator==(const Iterator& a, const Iterator& b) {
+      return a.value_.has_value() == b.value_.has_value();
+    }
 
    private:
     RecvChan<T> chan_;
@@ -272,8 +268,8 @@ class RecvChan : public internal::ChanHandle, public internal::ReceiveOperations
   explicit RecvChan(internal::ChanRef ref) : ChanHandle(std::move(ref)) {}
 };
 
-// A channel with a buffer for `cap` elements. Panics with "makechan: size out of range" if that is negative or more than
-// memory can hold.
+// A channel with a buffer for `cap` elements. Panics with "makechan: size out of range" if that is negative or more
+// than memory can hold.
 template <typename T>
 Chan<T> MakeChan(int64_t cap = 0) {
   using internal::ChanRef;

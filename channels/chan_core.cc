@@ -100,10 +100,16 @@ int64_t ChanCap(const ChanCore* chan) {
   return static_cast<int64_t>(chan->cap);
 }
 
-bool ParkInSend(ChanCore* chan, void* value) { return ParkIn(chan, chan->sendq, WaitReason::kChanSend, value); }
+bool ParkInSend(ChanCore* chan, void* value) {
+  return ParkIn(chan, chan->sendq, WaitReason::kChanSend, value);
+}
 
-bool ParkInReceive(ChanCore* chan, void* slot) { return ParkIn(chan, chan->recvq, WaitReason::kChanReceive, slot); }
+bool ParkInReceive(ChanCore* chan, void* slot) {
+  return ParkIn(chan, chan->recvq, WaitReason::kChanReceive, slot);
+}
 
-void PanicSendOnClosed() { PanicRuntimeError("send on closed channel"); }
+void PanicSendOnClosed() {
+  PanicRuntimeError("send on closed channel");
+}
 
 }  // namespace gyre::internal

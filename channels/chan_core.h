@@ -1,7 +1,7 @@
 // The type-independent half of a channel: header, wait queues, closing. Users include channels/chan.h.
 //
-// A channel is one allocation: this header, then the ring buffer. What moves elements is templates in chan_ops.h; select
-// and destruction, which meet channels of any type, go through ElementOps.
+// A channel is one allocation: this header, then the ring buffer. What moves elements is templates in chan_ops.h;
+// select and destruction, which meet channels of any type, go through ElementOps.
 //
 // Who may call what: everything here is for any goroutine or foreign thread, except where a function says that the lock
 // is held. Handles (ChanRef) keep the header alive; whoever waits on a channel has one in a frame below.
@@ -9,10 +9,10 @@
 // Invariants, with the lock held
 //  1. Receivers wait only while the buffer is empty, senders only while it is full (or there is none), except that one
 //     select may wait on both sides of a channel.
-//  2. A waiter in a queue belongs to a goroutine that is parked or on its way there, and lives in its frame. Who takes it
-//     off a queue readies it, exactly once, and does not touch it afterwards. A select's waiters are taken off by several
-//     parties; the one that wins SelectRecord::won readies the goroutine, and only the goroutine itself and the winner
-//     may touch a select's waiter without its channel's lock.
+//  2. A waiter in a queue belongs to a goroutine that is parked or on its way there, and lives in its frame. Who takes
+//     it off a queue readies it, exactly once, and does not touch it afterwards. A select's waiters are taken off by
+//     several parties; the one that wins SelectRecord::won readies the goroutine, and only the goroutine itself and the
+//     winner may touch a select's waiter without its channel's lock.
 //  3. Values pass directly between goroutines or through the buffer, in the order of the queues.
 //  4. A closed channel has no waiters, and stays closed.
 //  5. Nothing here is called, and no user code but an element's move constructor and destructor (of a moved-from
@@ -108,10 +108,14 @@ class WaitQueue {
 
 // What is to be known about an element type where the type itself is not. One constant per type.
 struct ElementOps {
-  size_t stride;         // bytes per element of the buffer; 0 if the type has no content
-  size_t align;          // of the allocation
-  size_t buffer_offset;  // from the header
-  bool is_timer;         // shows itself as unbuffered, whatever it holds
+  // Bytes per element of the buffer; 0 if the type has no content.
+  size_t stride;
+  // Of the allocation.
+  size_t align;
+  // Of the buffer, from the header.
+  size_t buffer_offset;
+  // A timer's channel shows itself as unbuffered, whatever it holds.
+  bool is_timer;
   void (*move)(void* to, void* from) noexcept;      // constructs *to from *from
   void (*relocate)(void* to, void* from) noexcept;  // the same, and destroys *from
   void (*destroy)(void* element) noexcept;          // null: nothing to do
@@ -122,8 +126,8 @@ struct ChanCore {
   ChanCore(const ElementOps& element_ops, size_t capacity) : cap(capacity), ops(&element_ops) {}
 
   RawLock lock;
-  std::atomic<bool> closed{false};   // } written under the lock, read as hints without it
-  std::atomic<size_t> count{0};      // } elements in the buffer
+  std::atomic<bool> closed{false};  // } written under the lock, read as hints without it
+  std::atomic<size_t> count{0};     // } elements in the buffer
   const size_t cap;
   size_t send_index ABSL_GUARDED_BY(lock) = 0;  // where the next element goes } not used by elements without content
   size_t recv_index ABSL_GUARDED_BY(lock) = 0;  // where the oldest one is     }
@@ -132,18 +136,14 @@ struct ChanCore {
   const ElementOps* const ops;
   std::atomic<uint64_t> refs{1};
 
-  // Without the lock: what a send or a receive would find. Each looks at one word of the queue and one flag, in an order
-  // in which the pair was true at one instant:
-  //  - "full and not closed": closed first. Closing makes no room, so if it was open then and is full now, it was both when
-  //    it was last open.
+  // Without the lock: what a send or a receive would find. Each looks at one word of the queue and one flag, in an
+  // order in which the pair was true at one instant:
+  //  - "full and not closed": closed first. Closing makes no room, so if it was open then and is full now, it was both
+  //    when it was last open.
   //  - "empty and not closed": emptiness first. It was open then if it is open now.
   //  - "empty and closed": closed first. A closed channel gets no more values, so an acquired `closed` shows the last.
-  bool LooksFull() const {
-    return cap == 0 ? recvq.Empty() : count.load(std::memory_order_acquire) == cap;
-  }
-  bool LooksEmpty() const {
-    return cap == 0 ? sendq.Empty() : count.load(std::memory_order_acquire) == 0;
-  }
+  bool LooksFull() const { return cap == 0 ? recvq.Empty() : count.load(std::memory_order_acquire) == cap; }
+  bool LooksEmpty() const { return cap == 0 ? sendq.Empty() : count.load(std::memory_order_acquire) == 0; }
   bool LooksClosed() const { return closed.load(std::memory_order_acquire); }
 
   std::byte* Buffer() { return reinterpret_cast<std::byte*>(this) + ops->buffer_offset; }
@@ -198,7 +198,7 @@ void CloseChan(ChanCore* chan);
 int64_t ChanLen(const ChanCore* chan);
 int64_t ChanCap(const ChanCore* chan);
 
-// Wait, after the lock-holding caller found that it has to. Return whether a value passed; if not, the channel was closed.
+// Wait, as the caller has found with the lock held. Return whether a value passed; else the channel was closed.
 bool ParkInSend(ChanCore* chan, void* value) ABSL_UNLOCK_FUNCTION(chan->lock);
 bool ParkInReceive(ChanCore* chan, void* slot) ABSL_UNLOCK_FUNCTION(chan->lock);
 

@@ -1,7 +1,7 @@
 // Sending and receiving elements of a known type: the hot paths, inline. Users include channels/chan.h.
 //
-// A value is moved once between two goroutines that meet, straight from the sender's object into the receiver's slot, and
-// twice through the buffer. The sender's object stays the sender's to destroy, moved-from or not.
+// A value is moved once between two goroutines that meet, straight from the sender's object into the receiver's slot,
+// and twice through the buffer. The sender's object stays the sender's to destroy, moved-from or not.
 #ifndef GYRE_CHANNELS_CHAN_OPS_H_
 #define GYRE_CHANNELS_CHAN_OPS_H_
 

@@ -5,9 +5,9 @@
 //   cases.push_back(gyre::Default([] { ... }));            // at most one; without it, SelectDynamic waits
 //   int which = gyre::SelectDynamic(absl::MakeSpan(cases));
 //
-// Cases are kept and used again. An empty SelectCase is never ready, like that of a nil channel: `cases[which] = {}` takes one
-// out. A send case whose turn came is empty afterwards, for its value is gone: assign a new one. Everything else is as
-// in channels/select.h; this one costs allocations.
+// Cases are kept and used again. An empty SelectCase is never ready, like that of a nil channel: `cases[which] = {}`
+// takes one out. A send case whose turn came is empty afterwards, for its value is gone: assign a new one. Everything
+// else is as in channels/select.h; this one costs allocations.
 #ifndef GYRE_CHANNELS_DYNAMIC_SELECT_H_
 #define GYRE_CHANNELS_DYNAMIC_SELECT_H_
 
@@ -74,8 +74,8 @@ class SelectCase {
   std::shared_ptr<internal::ErasedCase> erased_;
 };
 
-// Returns the index of the chosen case. Panics with more than SelectCase::kMaxCases cases or two defaults. No cases: waits
-// for ever. The handlers may change the cases, and what holds them.
+// Returns the index of the chosen case. Panics with more than SelectCase::kMaxCases cases or two defaults. No cases:
+// waits for ever. The handlers may change the cases, and what holds them.
 int SelectDynamic(absl::Span<SelectCase> cases);
 
 }  // namespace gyre

@@ -1,11 +1,11 @@
 // How a select goes
-//  1. In a random order, each case that looks ready is locked alone and tried. The first that succeeds is the choice: it was
-//     ready at that moment, and the order gives all the same chance. Most selects end here with one lock taken.
+//  1. In a random order, each case that looks ready is locked alone and tried. The first to succeed is the choice: it
+//     was ready at that moment, and the order gives all the same chance. Most selects end here, with one lock taken.
 //  2. Otherwise all channels are locked, in the order of their addresses so that selects cannot wait for each other in
-//     a circle, and the cases tried again in the same random order. If none is ready, none was at one instant: the default may
-//     run.
-//  3. Or a waiter goes into each channel's queue, and the goroutine parks. The first that takes one of them off and wins
-//     SelectRecord::won completes that case and readies the goroutine.
+//     a circle, and the cases tried again in the same random order. If none is ready, none was at one instant: the
+//     default may run.
+//  3. Or a waiter goes into each channel's queue, and the goroutine parks. The first that takes one of them off and
+//     wins SelectRecord::won completes that case and readies the goroutine.
 //  4. It then takes the other waiters off their queues, one channel at a time.
 #include "channels/select.h"
 
@@ -88,7 +88,9 @@ Transfer BeginReceive(const SelectEntry& entry) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   return {};
 }
 
-Transfer Begin(const SelectEntry& entry) { return entry.is_send ? BeginSend(entry) : BeginReceive(entry); }
+Transfer Begin(const SelectEntry& entry) {
+  return entry.is_send ? BeginSend(entry) : BeginReceive(entry);
+}
 
 // Returns whether a value passed. Panics if the case is a send on a closed channel.
 bool Finish(const SelectEntry& entry, const Transfer& transfer) {
@@ -161,7 +163,8 @@ SelectOutcome ParkInSelect(const SelectEntry* entries, const uint16_t* lock_orde
 
 }  // namespace
 
-SelectOutcome SelectGo(const SelectEntry* entries, int n, SelectScratch scratch, bool wait) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+SelectOutcome SelectGo(const SelectEntry* entries, int n, SelectScratch scratch,
+                       bool wait) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   CheckPreempt();
   uint16_t* const poll_order = scratch.poll_order;
   int live = 0;

@@ -6,15 +6,15 @@
 //       jobs.OnSend(job, [&] { ... }),                            // case jobs <- job:
 //       gyre::Default([&] { ... }));                              // default:
 //
-// Several ready cases have the same chance each. Cases of nil channels are never ready; Select() waits for ever. A channel may
-// occur in several cases. With a Default it never waits. It returns the index of the chosen case among its arguments,
-// after that case's handler, which runs with nothing locked and may do anything: use channels, throw, assign to the
-// channel variables. A handler of a receive takes nothing, the value, or the value and whether it was sent (false: the
-// channel is closed, and the value is T{}); for types without a T{} it takes nothing or a std::optional<T>.
+// Several ready cases have the same chance each. Cases of nil channels are never ready; Select() waits for ever. A
+// channel may occur in several cases. With a Default it never waits. It returns the index of the chosen case among its
+// arguments, after that case's handler, which runs with nothing locked and may do anything: use channels, throw, assign
+// to the channel variables. A handler of a receive takes nothing, the value, or the value and whether it was sent
+// (false: the channel is closed, and the value is T{}); for types without a T{} it takes nothing or a std::optional<T>.
 // Choosing a send on a closed channel panics.
 //
-// A case borrows the channel of a variable (answers.OnRecv) and keeps the one of a temporary (ctx.Done().OnRecv). It is meant
-// to be written where it is used; to keep cases, or to select over a number of them known at run time only, see
+// A case borrows the channel of a variable (answers.OnRecv) and keeps the one of a temporary (ctx.Done().OnRecv). It is
+// meant to be written where it is used; to keep cases, or to select over a number of them known at run time only, see
 // channels/dynamic_select.h.
 #ifndef GYRE_CHANNELS_SELECT_H_
 #define GYRE_CHANNELS_SELECT_H_
@@ -249,7 +249,8 @@ int Select(Cases&&... cases) {
     const internal::SelectOutcome outcome = internal::SelectGo(
         entries.data(), kCases, {poll_order.data(), lock_order.data(), waiters.data()}, kDefaults == 0);
     const int index = outcome.chosen < 0 ? default_index : outcome.chosen;
-    internal::VisitCase(index, [&](auto& one) { one.Handle(outcome.received); }, cases...);
+    internal::VisitCase(
+        index, [&](auto& one) { one.Handle(outcome.received); }, cases...);
     return index;
   }
 }

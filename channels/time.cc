@@ -1,5 +1,5 @@
-// Order of locks: TimerChan::control_, then a timer heap's, then a channel's. So what runs under a channel's lock never calls
-// into timers, and a handle (whose end stops the timer) is never dropped under one.
+// Order of locks: TimerChan::control_, then a timer heap's, then a channel's. So what runs under a channel's lock never
+// calls into timers, and a handle (whose end stops the timer) is never dropped under one.
 #include "channels/time.h"
 
 #include <algorithm>
@@ -71,8 +71,8 @@ class TimerChan {
     TimerChan* const owner;
   };
 
-  // Once the timer is stopped no callback runs, so what is in the buffer is all there is to take back. A value that nobody
-  // has received counts as an event that did not happen.
+  // Once the timer is stopped no callback runs, so what is in the buffer is all there is to take back. A value that
+  // nobody has received counts as an event that did not happen.
   bool Disarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_) {
     const bool was_pending = timer_.Stop();
     RawLockHolder hold(core_.lock);
@@ -95,7 +95,9 @@ class TimerChan {
   RawLock control_;  // one Stop or Reset at a time: else the drain of one could take the event of another
 };
 
-void DisposeTimerChan(ChanCore* chan) noexcept { delete TimerChan::Of(chan); }
+void DisposeTimerChan(ChanCore* chan) noexcept {
+  delete TimerChan::Of(chan);
+}
 
 ChanRef NewTimerChan(Nanos when, Nanos period) {
   auto* chan = new TimerChan;
@@ -104,7 +106,9 @@ ChanRef NewTimerChan(Nanos when, Nanos period) {
   return ref;
 }
 
-RecvChan<absl::Time> Receiver(const ChanRef& ref) { return ChanAccess::Make<RecvChan<absl::Time>>(ref); }
+RecvChan<absl::Time> Receiver(const ChanRef& ref) {
+  return ChanAccess::Make<RecvChan<absl::Time>>(ref);
+}
 
 }  // namespace
 
@@ -211,7 +215,9 @@ Timer AfterFunc(absl::Duration d, absl::AnyInvocable<void()> f) {
   return timer;
 }
 
-RecvChan<absl::Time> After(absl::Duration d) { return internal::Receiver(internal::NewTimerChan(internal::Due(d), 0)); }
+RecvChan<absl::Time> After(absl::Duration d) {
+  return internal::Receiver(internal::NewTimerChan(internal::Due(d), 0));
+}
 
 RecvChan<absl::Time> Tick(absl::Duration period) {
   if (period <= absl::ZeroDuration()) return nullptr;

@@ -66,7 +66,7 @@ class Timer {
  private:
   friend Timer NewTimer(absl::Duration d);
   friend Timer AfterFunc(absl::Duration d, absl::AnyInvocable<void()> f);
-  internal::ChanRef chan_;      // C as it was: a program may assign to C
+  internal::ChanRef chan_;  // C as it was: a program may assign to C
   internal::FuncTimerRef func_;
 };
 
@@ -80,8 +80,8 @@ class Ticker {
   // No ticks from now on. C stays open.
   void Stop() const;
 
-  // The next tick comes `period` from now, also after Stop. Panics with "non-positive interval for Ticker.Reset", and on
-  // an uninitialised ticker.
+  // The next tick comes `period` from now, also after Stop. Panics with "non-positive interval for Ticker.Reset", and
+  // on an uninitialised ticker.
   void Reset(absl::Duration period) const;
 
  private:

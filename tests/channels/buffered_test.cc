@@ -82,7 +82,8 @@ GYRE_TEST(Chan, BC_05_ReceiveMakesRoomForAWaitingSender) {
 }
 
 GYRE_TEST(Chan, BC_06_ImpossibleCapacities) {
-  for (int64_t cap : {int64_t{-1}, int64_t{1} << 59, std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()}) {
+  for (int64_t cap :
+       {int64_t{-1}, int64_t{1} << 59, std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()}) {
     EXPECT_EQ(PanicText<RuntimeError>([&] { MakeChan<int64_t>(cap); }), "makechan: size out of range") << cap;
   }
 }

@@ -72,7 +72,8 @@ GYRE_TEST(Select, SE_04_DefaultOnlyIfNothingIsReady) {
   EXPECT_EQ(Select(Default(otherwise)), 0);
   EXPECT_EQ(Select(empty.OnRecv([] {}), Default(otherwise)), 1);
   EXPECT_EQ(Select(Default(otherwise), full.OnSend(2)), 0);
-  EXPECT_EQ(Select(empty.OnRecv([] {}), Default(otherwise), full.OnSend(2), meeting.OnRecv([] {}), meeting.OnSend(1)), 1);
+  EXPECT_EQ(Select(empty.OnRecv([] {}), Default(otherwise), full.OnSend(2), meeting.OnRecv([] {}), meeting.OnSend(1)),
+            1);
   EXPECT_EQ(defaults, 4);
   int got = 0;
   EXPECT_EQ(Select(empty.OnRecv([] {}), Default(otherwise), full.OnRecv([&](int v) { got = v; })), 2);
@@ -133,8 +134,8 @@ std::vector<bool> InAllForms(Make make, bool may_block) {
   std::vector<bool> chosen;
   chosen.push_back(Select(make(), Default()) == 0);
   chosen.push_back(Select(idle.OnRecv([] {}), make(), Default()) == 1);
-  chosen.push_back(Select(idle.OnRecv([] {}), nil.OnRecv([] {}), nil.OnSend(1), idle.OnSend(1, [] {}), Default(), make(),
-                          idle.OnRecv([] {}), nil.OnSend(2), idle.OnRecv([](int, bool) {})) == 5);
+  chosen.push_back(Select(idle.OnRecv([] {}), nil.OnRecv([] {}), nil.OnSend(1), idle.OnSend(1, [] {}), Default(),
+                          make(), idle.OnRecv([] {}), nil.OnSend(2), idle.OnRecv([](int, bool) {})) == 5);
   if (may_block) {
     chosen.push_back(Select(make()) == 0);
     chosen.push_back(Select(idle.OnRecv([] {}), make()) == 1);
@@ -155,7 +156,8 @@ GYRE_TEST(Select, SE_09_ShortFormsBehaveAsTheGeneralOne) {
   EXPECT_EQ(InAllForms([&] { return closed.OnRecv([](int v, bool ok) { EXPECT_TRUE(v == 0 && !ok); }); }, true), all);
   EXPECT_EQ(InAllForms([&] { return roomy.OnSend(1); }, true), all);
   int next = 0;
-  EXPECT_EQ(InAllForms([&] { return full.OnRecv([&](int v, bool ok) { EXPECT_TRUE(ok && v == next++); }); }, true), all);
+  EXPECT_EQ(InAllForms([&] { return full.OnRecv([&](int v, bool ok) { EXPECT_TRUE(ok && v == next++); }); }, true),
+            all);
   EXPECT_EQ(next, 6);
 }
 
@@ -187,9 +189,8 @@ GYRE_TEST(Select, SE_10_DiscardingReceiversAgainstAllSenders) {
 GYRE_TEST(Select, ExceptionsOfHandlersLeaveEverythingInOrder) {
   Chan<int> a = MakeChan<int>(1), b = MakeChan<int>(1);
   a.Send(1);
-  EXPECT_EQ(PanicText<std::runtime_error>([&] {
-              Select(a.OnRecv([] { throw std::runtime_error("mine"); }), b.OnRecv([] {}));
-            }),
+  EXPECT_EQ(PanicText<std::runtime_error>(
+                [&] { Select(a.OnRecv([] { throw std::runtime_error("mine"); }), b.OnRecv([] {})); }),
             "mine");
   EXPECT_EQ(a.Len(), 0);
   EXPECT_TRUE(a.TrySend(2) && b.TrySend(3));
@@ -200,9 +201,9 @@ GYRE_TEST(Select, HandlersMayUseTheChannels) {
   a.Send(1);
   int got = 0;
   Select(a.OnRecv([&](int v) {
-           a.Send(v + 1);
-           Select(a.OnRecv([&](int w) { got = w; }), b.OnRecv([] {}));
-         }),
+    a.Send(v + 1);
+    Select(a.OnRecv([&](int w) { got = w; }), b.OnRecv([] {}));
+  }),
          b.OnRecv([] {}));
   EXPECT_EQ(got, 2);
 }
@@ -233,7 +234,8 @@ GYRE_TEST(Select, BothDirectionsOfOneChannel) {
 }
 
 GYRE_TEST(Select, MoveOnlyElements) {
-  Chan<std::unique_ptr<std::string>> a = MakeChan<std::unique_ptr<std::string>>(), b = MakeChan<std::unique_ptr<std::string>>(1);
+  Chan<std::unique_ptr<std::string>> a = MakeChan<std::unique_ptr<std::string>>(),
+                                     b = MakeChan<std::unique_ptr<std::string>>(1);
   Watched sender([&] {
     for (int i = 0; i < 20; ++i) {
       Select(a.OnSend(std::make_unique<std::string>("a")), b.OnSend(std::make_unique<std::string>("b")));

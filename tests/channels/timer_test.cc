@@ -236,7 +236,8 @@ GYRE_TEST(Timer, TM_19_UninitialisedTimers) {
   EXPECT_EQ(PanicText<PanicError>([&] { timer.Reset(absl::Seconds(1)); }), "time: Reset called on uninitialized Timer");
   Ticker ticker;
   ticker.Stop();
-  EXPECT_EQ(PanicText<PanicError>([&] { ticker.Reset(absl::Seconds(1)); }), "time: Reset called on uninitialized Ticker");
+  EXPECT_EQ(PanicText<PanicError>([&] { ticker.Reset(absl::Seconds(1)); }),
+            "time: Reset called on uninitialized Ticker");
 }
 
 GYRE_TEST(Timer, TM_20_OneReceiverGetsTheValue) {

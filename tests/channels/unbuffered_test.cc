@@ -318,11 +318,17 @@ GYRE_TEST(Chan, HandlesAreReferences) {
 }
 
 template <typename C>
-concept Closes = requires(C c) { c.Close(); };
+concept Closes = requires(C c) {
+  c.Close();
+};
 template <typename C>
-concept Receives = requires(C c) { c.Next(); };
+concept Receives = requires(C c) {
+  c.Next();
+};
 template <typename C>
-concept Sends = requires(C c) { c.Send(1); };
+concept Sends = requires(C c) {
+  c.Send(1);
+};
 static_assert(Closes<Chan<int>> && Receives<Chan<int>> && Sends<Chan<int>>);
 static_assert(Closes<SendChan<int>> && !Receives<SendChan<int>> && Sends<SendChan<int>>);
 static_assert(!Closes<RecvChan<int>> && Receives<RecvChan<int>> && !Sends<RecvChan<int>>,
