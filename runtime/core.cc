@@ -83,7 +83,7 @@ absl::Status Core::Start() {
   idle_set_ = std::vector<std::atomic<uint64_t>>((proc_count_ + 63) / 64);
   watch_.resize(proc_count_);
   ProcContext seeds;
-  seeds.state = engine_->Seed() | 1;
+  seeds.state = engine_->Seed() * 0x9e3779b97f4a7c15;  // one to one, so that no two seeds are the same, and never 0
   for (ProcId id = 0; id < proc_count_; ++id) {
     procs_[id].context.id = id;
     procs_[id].context.state = seeds.Random() | 1;

@@ -32,7 +32,7 @@ SimulationEngine::SimulationEngine(const Config& config, const PluginOptions& op
   fibers_.emplace_back();
   current_ = &fibers_.front();
   current_->owner = this;
-  random_.state = (seed_ * kHashFactor) | 1;
+  random_.state = seed_ * kHashFactor;  // one to one, and not 0
   if (strategy != nullptr) {
     chooser_ = std::make_unique<Chooser>(strategy);
     exploring.fetch_add(1, std::memory_order_relaxed);

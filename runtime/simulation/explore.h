@@ -24,7 +24,7 @@
 namespace gyre {
 
 struct ExploreOptions {
-  Config config;                    // stack and engine options; one processor
+  Config config = {};               // stack and engine options; one processor
   std::string strategy = "random";  // fifo, random, pct, dfs: see strategy.h
   uint64_t seed = 1;
   int runs = 10'000;                // at most
@@ -32,7 +32,7 @@ struct ExploreOptions {
   int bound = 2;                    // dfs: the most preemptions in a run
   bool leaks = false;               // a goroutine that is left an hour after the body has returned is a failure
   bool shrink = true;
-  std::string replay;               // not empty: run this schedule, once ("-": the plain one)
+  std::string replay = "";          // not empty: run this schedule, once ("-": the plain one)
 };
 
 struct Exploration {

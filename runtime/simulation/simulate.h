@@ -28,7 +28,7 @@ namespace gyre {
 struct SimulateOptions {
   // Plug-ins, number of processors (default 4) and seed (default 1). The engine is "simulation", with options if some are
   // given here: "simulation:switch=0ns".
-  Config config;
+  Config config = {};
 };
 
 struct SimulationResult {
