@@ -47,7 +47,7 @@ const bool registered = RegisterWorkload({
     .help = "pairs of goroutines that send a value back and forth over two unbuffered channels",
     .parameters = {IntOption("rounds", 1'000'000, 1, 1'000'000'000'000, "round trips of each pair"),
                    IntOption("pairs", 1, 1, 100'000, "pairs that play at the same time")},
-    .compare = {},
+    .compare = {{"rounds", "2000000"}},
     .columns = {},
     .check = {},
     .run = Run,

@@ -68,7 +68,7 @@ const bool registered = RegisterWorkload({
     .parameters = {IntOption("stages", 8, 1, 100'000, "stages between the source and the sink"),
                    IntOption("items", 500'000, 1, 1'000'000'000'000, "items that pass through"),
                    IntOption("buffer", 64, 0, 1'000'000, "capacity of each channel")},
-    .compare = {},
+    .compare = {{"items", "2000000"}},
     .columns = {},
     .check = {},
     .run = Run,

@@ -206,7 +206,7 @@ const bool registered = RegisterWorkload({
                                 "who sends them; auto: a kernel thread on the threads engine, else a goroutine"),
                    DurationOption("tolerance", "50us", 0, 3'600'000'000'000,
                                   "a request that is sent later than this counts as late")},
-    .compare = {},
+    .compare = {{"seconds", "2"}},
     .columns = {{"served/s", "throughput_per_s"},
                 {"late", "late_requests"},
                 {"p50", "sojourn_p50_ns"},
