@@ -16,7 +16,7 @@ namespace {
 
 // More events than that at one instant are no program's progress: with modelled costs of zero a loop of gyre::Yield stops
 // the clock.
-constexpr uint64_t kMostAtOneInstant = 100'000'000;
+constexpr uint64_t kMostAtOneInstant = 20'000'000;
 
 constexpr uint64_t kHashFactor = 0x9e3779b97f4a7c15;
 

@@ -193,7 +193,7 @@ GYRE_TEST(SelectStress, RS_07_EachMessageIsSentAndReceivedOnce) {
   for (auto& mark : marks) ASSERT_EQ(mark, 2);
 }
 
-GYRE_TEST(SelectStress, ForeignThreadsUseChannels) {
+GYRE_TEST_ON_THREADS(SelectStress, ForeignThreadsUseChannels) {
   if (internal::Self()->core->is_virtual()) return;  // a simulation knows no other threads
   const int n = Scaled(500);
   Chan<int> in = MakeChan<int>(3), out = MakeChan<int>(), unused = MakeChan<int>();

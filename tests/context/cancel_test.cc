@@ -360,7 +360,7 @@ GYRE_TEST(ContextCancel, MakingDroppingAndCancellingAtTheSameTime) {
   }
 }
 
-GYRE_TEST(ContextCancel, FromForeignThreads) {
+GYRE_TEST_ON_THREADS(ContextCancel, FromForeignThreads) {
   auto [ctx, cancel] = WithCancel(Background());
   std::atomic<int> called{0};
   AfterFunc(ctx, [&] { ++called; });

@@ -23,14 +23,13 @@ using testing::Scaled;
 
 pid_t ThreadId() { return static_cast<pid_t>(syscall(SYS_gettid)); }
 
-// Computes until `stop`, calling nothing.
+// TSan holds signals back until the thread makes a call that it intercepts: a loop without calls is not interrupted there.
+#if !defined(__SANITIZE_THREAD__)
 void Compute(const std::atomic<bool>& stop) {
   while (!stop.load(std::memory_order_relaxed)) {
   }
 }
 
-// TSan holds signals back until the thread makes a call that it intercepts: a loop without calls is not interrupted there.
-#if !defined(__SANITIZE_THREAD__)
 TEST(Klt, PR_02_LoopsWithoutCallsDoNotStopOthers) {
   for (const char* config : {"preemption=klt:quantum=1ms,procs=1", "preemption=klt:quantum=200us,procs=2",
                              "preemption=klt:quantum=1ms,scheduler=global,procs=2", "preemption=klt:quantum=1ms,procs=4"}) {
@@ -103,7 +102,7 @@ TEST(Cooperative, PR_01_LoopsWithCheckpointsGiveWay) {
   });
 }
 
-GYRE_TEST(BlockingCalls, SY_01_ACallThatLastsDoesNotHoldAProcessor) {
+GYRE_TEST_ON_THREADS(BlockingCalls, SY_01_ACallThatLastsDoesNotHoldAProcessor) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   std::atomic<bool> read_done{false};
@@ -129,7 +128,7 @@ GYRE_TEST(BlockingCalls, SY_01_ACallThatLastsDoesNotHoldAProcessor) {
   close(ends[1]);
 }
 
-GYRE_TEST(BlockingCalls, SY_02_ManyAtOnceLeaveTheProcessorsFree) {
+GYRE_TEST_ON_THREADS(BlockingCalls, SY_02_ManyAtOnceLeaveTheProcessorsFree) {
   constexpr int kReaders = 10;
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
@@ -162,7 +161,7 @@ TEST(BlockingCalls, AForeignThreadJustCalls) {
   EXPECT_EQ(Blocking([] { return 7; }), 7);
 }
 
-GYRE_TEST(LockedThreads, GR_14_StayOnTheirThreadAlone) {
+GYRE_TEST_ON_THREADS(LockedThreads, GR_14_StayOnTheirThreadAlone) {
   std::atomic<bool> stop{false};
   std::atomic<int> others_there{0};
   std::atomic<pid_t> locked_thread{0};
@@ -204,7 +203,7 @@ GYRE_TEST(LockedThreads, GR_14_StayOnTheirThreadAlone) {
   EXPECT_EQ(others_there, 0);
 }
 
-GYRE_TEST(LockedThreads, GR_16_EndingWhileLockedEndsTheThread) {
+GYRE_TEST_ON_THREADS(LockedThreads, GR_16_EndingWhileLockedEndsTheThread) {
   std::atomic<pid_t> thread{0};
   Go([&] {
     LockOSThread();

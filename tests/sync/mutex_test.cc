@@ -273,7 +273,7 @@ GYRE_TEST(SyncMutex, MeetsTheStandardsRequirements) {
   EXPECT_FALSE(second.owns_lock());
 }
 
-GYRE_TEST(SyncMutex, SharedWithForeignThreads) {
+GYRE_TEST_ON_THREADS(SyncMutex, SharedWithForeignThreads) {
   Mutex mu;
   int64_t count = 0;
   std::atomic<int> threads_left{2};

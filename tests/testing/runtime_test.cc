@@ -16,6 +16,7 @@ namespace gyre::testing {
 
 namespace {
 
+constexpr const char kSimulation[] = "simulation";
 constexpr int kProcs[] = {1, 2, 4, 8};
 
 // What the user asked for through GYRE; the defaults otherwise. `fixed_plugins`: it names at least one.
@@ -29,6 +30,13 @@ Config Asked(bool* fixed_plugins) {
   *fixed_plugins = text != nullptr && *text != '\0';
   return *config;
 }
+
+// Death tests start the test program anew: a fork of a process that had threads is a poor place to start some, and no place at
+// all for TSan.
+const bool threadsafe_death_tests = [] {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  return true;
+}();
 
 void OnTimeout(int) { Fatal(absl::StrCat("the test took longer than ", kTimeoutSeconds, " seconds")); }
 
@@ -91,6 +99,21 @@ std::vector<Config> Matrix() {
   others(PluginKind::kScheduler, &Config::scheduler, {"gmp", "global"});
   others(PluginKind::kStack, &Config::stack, {"contiguous", "fixed"});
   others(PluginKind::kPreemption, &Config::preemption, {"none", "cooperative"});
+  for (const PluginInfo& scheduler : ListPlugins(PluginKind::kScheduler)) {
+    if (scheduler.is_wrapper) continue;
+    for (int procs : {1, 4}) {
+      Config config = asked;
+      config.engine = kSimulation;
+      config.scheduler = scheduler.name;
+      config.procs = procs;
+      configs.push_back(config);
+    }
+  }
+  return configs;
+}
+
+std::vector<Config> OnThreads(std::vector<Config> configs) {
+  std::erase_if(configs, [](const Config& config) { return config.engine.rfind(kSimulation, 0) == 0; });
   return configs;
 }
 

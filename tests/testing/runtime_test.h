@@ -8,6 +8,8 @@
 // matrix: {gmp, global} x {contiguous, fixed} x {none, cooperative} x {1, 2, 4, 8} processors, and every other registered
 // scheduler, stack allocator and preemption strategy with the defaults of the rest on 1 and 4 processors. Where the
 // environment variable GYRE names plug-ins, only those are used, on 1, 2, 4 and 8 processors (or on the number it names).
+// Every scheduler also runs the body in the simulator, on 1 and 4 virtual processors; a body that needs kernel threads or
+// real time is a GYRE_TEST_ON_THREADS instead.
 //
 // A body that hangs is killed after kTimeoutSeconds with a dump of all goroutines.
 #ifndef GYRE_TESTS_TESTING_RUNTIME_TEST_H_
@@ -31,6 +33,9 @@ std::vector<Config> Matrix();
 
 // A small part of it, one configuration for each number of processors: for bodies that take long.
 std::vector<Config> SmallMatrix();
+
+// Those of `configs` that are not for the simulator.
+std::vector<Config> OnThreads(std::vector<Config> configs);
 
 // Runs `body` as the main goroutine of a runtime for each; expects that it ends with one goroutine, itself.
 void RunUnder(const std::vector<Config>& configs, const std::function<void()>& body);
@@ -60,6 +65,8 @@ constexpr int Scaled(int full) {
   static void GyreBody_##suite##_##name()
 
 #define GYRE_TEST(suite, name) GYRE_TEST_OVER(suite, name, ::gyre::testing::Matrix())
+#define GYRE_TEST_ON_THREADS(suite, name) \
+  GYRE_TEST_OVER(suite, name, ::gyre::testing::OnThreads(::gyre::testing::Matrix()))
 #define GYRE_TEST_SMALL(suite, name) GYRE_TEST_OVER(suite, name, ::gyre::testing::SmallMatrix())
 
 #endif  // GYRE_TESTS_TESTING_RUNTIME_TEST_H_
