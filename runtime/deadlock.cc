@@ -3,7 +3,7 @@
 // That is certain when every processor of every runtime in the process is quiet (asleep after an exhaustive look that found
 // nothing), no timer is pending, and the process has no thread but the runtimes' own. A foreign thread might call Ready at any
 // time, so while there is one nothing is reported.
-#include <dirent.h>
+#include <cstdio>
 
 #include "runtime/core.h"
 #include "runtime/dump.h"
@@ -15,12 +15,15 @@ namespace gyre::internal {
 
 namespace {
 
+// The kernel's own count. The names in /proc/self/task would do no good: that listing ends early when it meets a thread that
+// ends just then.
 int ThreadsOfProcess() {
-  DIR* tasks = opendir("/proc/self/task");
-  if (tasks == nullptr) return -1;  // cannot tell
-  int count = 0;
-  while (dirent* entry = readdir(tasks)) count += entry->d_name[0] != '.';
-  closedir(tasks);
+  FILE* status = std::fopen("/proc/self/status", "re");
+  if (status == nullptr) return -1;  // cannot tell
+  int count = -1;
+  char line[256];
+  while (count < 0 && std::fgets(line, sizeof(line), status) != nullptr) std::sscanf(line, "Threads: %d", &count);
+  std::fclose(status);
   return count;
 }
 
@@ -49,17 +52,22 @@ Nanos Core::CheckDeadlock() {
     if (!engine_->Deadlocked()) ReportDeadlock();
     return kNever;
   }
-  // The threads come first, then, once more, the processors: a foreign thread that has ended since the look above may have made
-  // a goroutine runnable before it did.
-  const int threads = ThreadsOfProcess();
-  int own_threads = kSanitizerThreads;
-  bool all_asleep = true;
-  ForEachLiveCore([&](Core* core) {
-    own_threads += core->KernelThreads();
-    all_asleep &= core->IsAsleepForEver();
-  });
+  // The number of threads of all runtimes if everybody is asleep, else 0.
+  const auto all_asleep = [] {
+    int own_threads = kSanitizerThreads;
+    bool asleep = true;
+    ForEachLiveCore([&](Core* core) {
+      own_threads += core->KernelThreads();
+      asleep &= core->IsAsleepForEver();
+    });
+    return asleep ? own_threads : 0;
+  };
+  // Looked at before and after the process's threads are counted: a foreign thread may wake somebody and then end, or have a machine
+  // started that makes up for it in the count.
+  const int own_threads = all_asleep();
+  const bool certain = own_threads != 0 && ThreadsOfProcess() == own_threads && all_asleep() == own_threads;
   // A foreign thread may be one that is about to end. Looking again now and then costs next to nothing.
-  if (!all_asleep || threads != own_threads) return Now() + kLookAgain;
+  if (!certain) return Now() + kLookAgain;
   ReportDeadlock();
 }
 
