@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <ostream>
 #include <set>
@@ -10,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "tests/examples/child_process.h"
@@ -54,10 +57,17 @@ const char* const kOthers[] = {"context_cancel", "worker_pool"};
 
 const char* const kConfigurations[] = {"", "scheduler=global,stack=fixed"};
 
+// Their goroutines still exist at the end, with the channel that they wait for: LeakSanitizer says so, and is right.
+const char* const kLeaks[] = {"leak_blocked_channel", "leak_no_timeout", "timeout"};
+
 // Empty: what the suite runs with.
 ChildResult RunExample(const std::string& name, const std::string& configuration) {
   ChildOptions options;
   if (!configuration.empty()) options.environment = {{"GYRE", configuration}};
+  if (std::find(std::begin(kLeaks), std::end(kLeaks), name) != std::end(kLeaks)) {
+    const char* asan = std::getenv("ASAN_OPTIONS");
+    options.environment.emplace_back("ASAN_OPTIONS", absl::StrCat(asan != nullptr ? asan : "", ":detect_leaks=0"));
+  }
   ChildResult result = RunChild({"examples/" + name}, options);
   EXPECT_EQ(result.exit_code, 0) << name << " under \"" << configuration << "\": signal " << result.signal << "\n"
                                  << result.out << result.err;
