@@ -107,8 +107,9 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   if (absl::Status status = engine_->StartMonitor([this] { return MonitorTick(); }); !status.ok()) {
     Fatal(std::string(status.message()));
   }
-  main_goroutine_ = MakeGoroutine(this, GoOptions{}, [main] { main(); });
-  main_goroutine_->creator_pc = nullptr;
+  G* main_goroutine = MakeGoroutine(this, GoOptions{}, [main] { main(); });
+  main_goroutine->creator_pc = nullptr;
+  main_goroutine_.store(main_goroutine, std::memory_order_relaxed);
   AddLiveCore(this);
   if (virtual_) {
     RunHere();
@@ -120,7 +121,10 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   // Those who run come to the scheduler, or are stopped where they are.
   const Nanos give_up = engine_->Now() + kStopGrace;
   for (int round = 0; engine_->Now() < give_up; ++round) {
-    if (machines_alive_.load(std::memory_order_acquire) == held_in_place_.load(std::memory_order_acquire)) break;
+    if (machines_alive_.load(std::memory_order_acquire) ==
+        held_in_place_.load(std::memory_order_acquire) + InBlockingCalls()) {
+      break;
+    }
     WakeEverybody();
     if (preemption_traits_.asynchronous && round % 64 == 0) {
       for (ProcId id = 0; id < proc_count_; ++id) preemption_->Request(id, PreemptReason::kStopTheWorld);
@@ -137,9 +141,11 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
 void Core::RunBeside() {
   caller_ = ForeignStandIn();
   KeepSpares();
-  idle_set_[0].fetch_or(1, std::memory_order_relaxed);
-  idle_word_.fetch_add(kOneIdle, std::memory_order_seq_cst);
+  // Its machine counts as searching, so the new goroutine wakes no other.
+  procs_[0].first_wake_spins = true;
+  idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
   internal::StartGoroutine(main_goroutine_);
+  StartMachineFor(&procs_[0]);
   ParkForeignThread(caller_);
 }
 
@@ -150,10 +156,12 @@ void Core::RunHere() {
   AlternateSignalStack signal_stack;
   Machine* m = main_machine_ = NewMachine();
   EnterMachine(m, &procs_[0]);
+  threads_.fetch_add(1, std::memory_order_seq_cst);
   internal::StartGoroutine(main_goroutine_);
   NoPreemptEnter();
   RunLoop(m);
   LeaveMachine(g_before);
+  threads_.fetch_sub(1, std::memory_order_seq_cst);
   machines_alive_.fetch_sub(1, std::memory_order_acq_rel);
 }
 
@@ -167,7 +175,7 @@ Machine* Core::NewMachine() {
 void Core::EnterMachine(Machine* m, Processor* p) {
   m->exceptions = reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals());
   if (m->system.stack.low == nullptr) sanitizers::AdoptThreadStack(&m->system);  // else the engine made it one
-  m->tid = static_cast<int>(syscall(SYS_gettid));
+  m->tid.store(static_cast<int>(syscall(SYS_gettid)), std::memory_order_relaxed);
   m->p = p;
   if (p != nullptr) {
     p->m.store(m, std::memory_order_release);
@@ -189,11 +197,13 @@ void Core::LeaveMachine(G* g_before) {
 }
 
 void Core::MachineMain(Machine* m) {
+  threads_.fetch_add(1, std::memory_order_seq_cst);
   AlternateSignalStack signal_stack;
-  EnterMachine(m, m->p);
+  EnterMachine(m, m->given.exchange(nullptr, std::memory_order_acquire));
   NoPreemptEnter();
   RunLoop(m);
   LeaveMachine(nullptr);
+  threads_.fetch_sub(1, std::memory_order_seq_cst);
   // Release: all that this machine did happened before the runtime is found to have stopped.
   machines_alive_.fetch_sub(1, std::memory_order_acq_rel);
 }
@@ -208,6 +218,7 @@ void Core::MainEnded() {
 }
 
 RuntimeStats Core::Stats() {
+  NoPreempt off;  // the plug-ins take locks that others need to run at all
   RuntimeStats stats;
   for (ProcId id = 0; id < proc_count_; ++id) {
     Processor& p = procs_[id];

@@ -49,7 +49,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void MainEnded();  // the runtime ends with the main goroutine; preemption is off
   // `g` calls Goexit: if it is the main goroutine, the others go on.
   void Leaves(const G* g) {
-    if (g == main_goroutine_) main_goroutine_ = nullptr;
+    if (g == main_goroutine_.load(std::memory_order_relaxed)) main_goroutine_.store(nullptr, std::memory_order_relaxed);
   }
 
   // ---- schedule.cc ----
@@ -57,6 +57,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void SwitchOut(G* self);                     // self is waiting, or runnable and enqueued; returns when it runs again
   void YieldFrom(G* self, EnqueueReason why);  // still running
   [[noreturn]] void ExitGoroutine(G* self);
+  // Where times are kept: `left` has run on `p` until now. Before anybody else may find it.
+  void AccountRun(Processor* p, G* left);
 
   // ---- idle.cc ----
   // After an Enqueue: acts on the policy's hint. Preemption is off.
@@ -105,7 +107,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   bool IsAsleepForEver();
   [[noreturn]] void ReportDeadlock();
   int KernelThreads() const {
-    const int machines = machines_alive_.load(std::memory_order_relaxed);
+    const int machines = threads_.load(std::memory_order_seq_cst);
     return machines == 0 ? 0 : engine_->KernelThreads(machines);
   }
 
@@ -152,7 +154,6 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
     return static_cast<G*>(dispatch.task);
   }
   void RunLoop(Machine* m);
-  void AccountRun(Processor* p, G* left);
   // `g` is about to run on `p`.
   void Dispatched(Processor* p, G* g) {
     ChangeState<GState::kRunnable, GState::kRunning>(g->state, g);
@@ -180,6 +181,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void GiveProcessor(Processor* p, Machine* m);
   Machine* TakeSpare();
   void StartMachineFor(Processor* p);
+  absl::Status TryStartMachine(Processor* p, bool as_spare);
+  int InBlockingCalls();
   void HandOff(Processor* p);
   Processor* Surrender(Machine* m);
   bool AwaitProcessor(Machine* m, bool as_spare);
@@ -228,12 +231,14 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   RawLock spares_lock_;
   Machine* spares_ ABSL_GUARDED_BY(spares_lock_) = nullptr;
   int spare_count_ ABSL_GUARDED_BY(spares_lock_) = 0;
+  std::atomic<int> spares_starting_{0};    // threads that will be spare
+  std::atomic<int> threads_{0};            // machines' kernel threads that have begun to run
   std::atomic<int> held_in_place_{0};      // goroutines inside a signal handler
   std::atomic<int> retaken_{0};            // goroutines in blocking calls whose processor was retaken
   std::atomic<int64_t> injected_spawns_{0};
   std::atomic<uint64_t> wakeups_{0};       // of sleeping processors
   std::atomic<uint64_t> preemptions_{0};
-  G* main_goroutine_ = nullptr;            // null once it has called Goexit
+  std::atomic<G*> main_goroutine_{nullptr};  // null once it has called Goexit
 };
 
 }  // namespace gyre::internal

@@ -72,10 +72,10 @@ std::string Header(G* g) {
   std::string what = GStateName(state);
   if (state == GState::kWaiting) {
     what = WaitReasonName(g->wait_reason.load(std::memory_order_relaxed));
-    const Nanos waited = g->core->CoarseNow() - g->wait_since;
+    const Nanos waited = g->core->CoarseNow() - g->wait_since.load(std::memory_order_relaxed);
     if (waited >= 60'000'000'000) absl::StrAppend(&what, ", ", waited / 60'000'000'000, " minutes");
   }
-  if (g->bound != nullptr) what += ", locked to thread";
+  if (g->lock_count != 0) what += ", locked to thread";
   std::string header = absl::StrCat("goroutine ", g->id, " [", what, "]");
   if (g->name != nullptr) absl::StrAppend(&header, " (", g->name, ")");
   return header + ":\n";

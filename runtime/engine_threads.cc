@@ -52,8 +52,7 @@ class ThreadsEngine final : public Engine {
         start);
     if (error != 0) {
       delete start;
-      return absl::ResourceExhaustedError(absl::StrCat("gyre: cannot start a kernel thread for processor ",
-                                                       m->p->context.id, ": ", std::strerror(error),
+      return absl::ResourceExhaustedError(absl::StrCat("gyre: cannot start a kernel thread: ", std::strerror(error),
                                                        " (see ulimit -u and the container's limit of processes)"));
     }
     return absl::OkStatus();
@@ -118,7 +117,9 @@ class ThreadsEngine final : public Engine {
   }
 
   void WakeMonitor() override {
-    monitor_word_.store(kWoken, std::memory_order_release);
+    // Not over kStopped.
+    uint32_t expected = kWaiting;
+    if (!monitor_word_.compare_exchange_strong(expected, kWoken, std::memory_order_release)) return;
     FutexWake(monitor_word_, 1);
   }
 

@@ -89,6 +89,7 @@ void InstallFaultHandler() {
     action.sa_sigaction = &OnFault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGURG);  // no preemption in the middle of a stack's growth
     sigaction(SIGSEGV, &action, &previous_segv);
     sigaction(SIGBUS, &action, &previous_bus);
   });

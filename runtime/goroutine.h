@@ -54,7 +54,7 @@ struct alignas(64) G : Task {
   void (*run)(void* closure) = nullptr;
 
   std::atomic<const void*> wait_object{nullptr};
-  Nanos wait_since = 0;              // coarse
+  std::atomic<Nanos> wait_since{0};  // coarse
   const char* name = nullptr;
   uint64_t creator_id = 0;
   void* creator_pc = nullptr;

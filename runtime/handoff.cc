@@ -9,11 +9,15 @@
 // that it is bound to a machine, gives that machine the processor, and becomes a spare itself.
 //
 // Invariants
-//  1. A processor has exactly one holder. It is given by: writing the receiver's `p`, then unparking it. The giver does not
-//     touch the processor afterwards.
-//  2. A machine that waits for a processor is woken for one or for the runtime's end, and looks at `p` to tell.
-//  3. `syscall` of a processor goes from 1 to 0 once for each blocking call: by the caller that comes back (it keeps the
-//     processor) or by the monitor (which hands it off).
+//  1. A processor has exactly one holder. It is given by: writing the receiver's `given`, then unparking it. The giver does
+//     not touch the processor afterwards. A machine may be given one before it has begun to wait.
+//  2. A machine that waits for a processor is woken for one or for the runtime's end, and looks at `given` to tell.
+//  3. `in_call` of a processor names the machine whose blocking call it is, and is cleared once for each call: by that machine
+//     when it comes back (it keeps the processor) or by the monitor (which hands it off). It names the machine because the
+//     processor may be in another machine's call by the time the first one comes back.
+//  4. Every grant comes with one unpark, and its receiver parks once for it, even if it has seen the grant before: a token
+//     left over would make its next sleep end as if somebody had claimed it.
+#include <cerrno>
 #include <csignal>
 #include <string>
 #include <utility>
@@ -21,6 +25,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/blocking.h"
 #include "runtime/core.h"
 #include "runtime/foreign.h"
@@ -33,9 +38,10 @@ namespace gyre::internal {
 // ---- giving and taking ----
 
 void Core::GiveProcessor(Processor* p, Machine* m) {
-  m->p = p;
   p->m.store(m, std::memory_order_relaxed);
-  engine_->UnparkMachine(m);  // releases the two stores
+  // Release: the processor's state, and whatever was put beside it for the receiver.
+  m->given.store(p, std::memory_order_release);
+  engine_->UnparkMachine(m);
 }
 
 Machine* Core::TakeSpare() {
@@ -48,11 +54,22 @@ Machine* Core::TakeSpare() {
   return m;
 }
 
-void Core::StartMachineFor(Processor* p) {
+absl::Status Core::TryStartMachine(Processor* p, bool as_spare) {
+  if (machines_alive_.load(std::memory_order_relaxed) >= config_.max_threads) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("thread exhaustion: the program exceeds its ", config_.max_threads, "-thread limit (--max_threads)"));
+  }
   Machine* m = NewMachine();
-  m->p = p;
-  if (p != nullptr) p->m.store(m, std::memory_order_relaxed);
-  if (absl::Status status = engine_->StartMachine(m); !status.ok()) Fatal(std::string(status.message()));
+  m->starts_as_spare = as_spare;
+  m->given.store(p, std::memory_order_relaxed);
+  if (p != nullptr) p->m.store(m, std::memory_order_release);
+  absl::Status status = engine_->StartMachine(m);
+  if (!status.ok()) machines_alive_.fetch_sub(1, std::memory_order_relaxed);
+  return status;
+}
+
+void Core::StartMachineFor(Processor* p) {
+  if (absl::Status status = TryStartMachine(p, /*as_spare=*/false); !status.ok()) Fatal(std::string(status.message()));
 }
 
 void Core::HandOff(Processor* p) {
@@ -74,12 +91,13 @@ bool Core::AwaitProcessor(Machine* m, bool as_spare) {
     m->next_spare = spares_;
     spares_ = m;
     ++spare_count_;
+    if (std::exchange(m->starts_as_spare, false)) spares_starting_.fetch_sub(1, std::memory_order_relaxed);
   }
-  while (m->p == nullptr) {
+  do {
     // The end's wake-up comes after the flag: one of the two is seen.
     if (stopping()) return false;
     engine_->ParkMachine(m, kNever);
-  }
+  } while ((m->p = m->given.exchange(nullptr, std::memory_order_acquire)) == nullptr);
   This().p = m->p;
   if (G* g = std::exchange(m->preempted, nullptr)) {
     ChangeState<GState::kPreempted, GState::kRunnable>(g->state, g);
@@ -91,18 +109,20 @@ bool Core::AwaitProcessor(Machine* m, bool as_spare) {
 
 bool Core::BeforeWork(Machine* m) {
   const bool ended_locked = m->thread_ends;
-  if (m->p != nullptr && m->next == nullptr && (m->locked != nullptr || ended_locked)) {
+  if (m->p != nullptr && (m->locked != nullptr || ended_locked)) {
     HandOff(Surrender(m));
     if (ended_locked && m != main_machine_) return false;
   }
-  // Not m->p: as soon as its goroutine was enqueued somebody may have given this machine another processor.
-  if (This().p == nullptr) {
+  if (m->p == nullptr) {
     if (G* g = std::exchange(m->returned, nullptr)) {
-      retaken_.fetch_sub(1, std::memory_order_relaxed);
+      // In this order: a look for deadlocks in between must find one or the other.
       Inject(g);
+      retaken_.fetch_sub(1, std::memory_order_seq_cst);
     }
-    // Run's own thread cannot end, and must not run others after a goroutine that was locked to it has ended: it waits.
-    return AwaitProcessor(m, /*as_spare=*/m->locked == nullptr && !ended_locked);
+    // The simulator's first machine is Run's own thread: it cannot end, and must not run others after a goroutine that was
+    // locked to it has ended, so it waits.
+    if (!AwaitProcessor(m, /*as_spare=*/m->locked == nullptr && !ended_locked)) return false;
+    m->next = m->locked;
   }
   return true;
 }
@@ -112,13 +132,11 @@ void Core::GiveToBound(Machine* m, G* g) {
   Processor* p = Surrender(m);
   if (g->in_place) {
     g->in_place = false;
-    g->bound = nullptr;
+    if (g->lock_count == 0) g->bound = nullptr;
     held_in_place_.fetch_sub(1, std::memory_order_relaxed);
     Dispatched(p, g);
-  } else {
-    target->next = g;
   }
-  GiveProcessor(p, target);
+  GiveProcessor(p, target);  // where `g` is locked to it, it knows whom to run
 }
 
 // ---- preemption in place ----
@@ -127,9 +145,10 @@ void Core::SignalMachine(ProcId proc, int signal) {
   if (virtual_) return;  // the flag does, for virtual time passes in runtime calls only
   Processor& p = procs_[proc];
   p.preempt_tag.store(p.dispatches.Get(), std::memory_order_relaxed);
-  Machine* m = p.m.load(std::memory_order_relaxed);
+  Machine* m = p.m.load(std::memory_order_acquire);
   // Machines are never freed while the runtime lives. A thread that has ended is not found; nothing is lost.
-  if (m != nullptr && m->tid != 0) syscall(SYS_tgkill, getpid(), m->tid, signal);
+  const int tid = m != nullptr ? m->tid.load(std::memory_order_relaxed) : 0;
+  if (tid != 0) syscall(SYS_tgkill, getpid(), tid, signal);
 }
 
 bool Core::PreemptInPlace() {
@@ -157,7 +176,9 @@ bool Core::PreemptInPlace() {
     held_in_place_.fetch_add(1, std::memory_order_relaxed);
     spare->preempted = g;
     GiveProcessor(Surrender(m), spare);
-    while (m->p == nullptr) engine_->ParkMachine(m, kNever);
+    do {
+      engine_->ParkMachine(m, kNever);
+    } while ((m->p = m->given.exchange(nullptr, std::memory_order_acquire)) == nullptr);
     thread.p = m->p;
   }
   // Not NoPreemptExit: a goroutine must not yield from inside a signal handler.
@@ -171,10 +192,15 @@ void Core::KeepSpares() {
   int missing;
   {
     RawLockHolder hold(spares_lock_);
-    missing = proc_count_ - spare_count_;
+    missing = proc_count_ - spare_count_ - spares_starting_.load(std::memory_order_relaxed);
   }
-  const int room = config_.max_threads - machines_alive_.load(std::memory_order_relaxed);
-  for (int i = 0; i < std::min(missing, room); ++i) StartMachineFor(nullptr);
+  for (; missing > 0; --missing) {
+    spares_starting_.fetch_add(1, std::memory_order_relaxed);
+    if (!TryStartMachine(nullptr, /*as_spare=*/true).ok()) {
+      spares_starting_.fetch_sub(1, std::memory_order_relaxed);
+      return;  // preemption does without until there is room
+    }
+  }
 }
 
 namespace {
@@ -220,18 +246,24 @@ bool EnterBlocking() {
   m->p = thread.p = nullptr;
   p->syscalls.Add(1);
   // Release: the monitor that retakes the processor sees its state.
-  p->syscall.store(1, std::memory_order_release);
+  p->in_call.store(m, std::memory_order_release);
   return true;
 }
 
-void ExitBlocking() {
+namespace {
+// Out of line, for errno is a thread-local whose address the compiler may keep across the switch.
+[[gnu::noinline]] int GetErrno() { return errno; }
+[[gnu::noinline]] void SetErrno(int value) { errno = value; }
+}  // namespace
+
+static void LeaveCall() {
   NoPreempt off;
   ThreadState& thread = This();
   Machine* m = thread.m;
   G* self = thread.g;
   Processor* p = std::exchange(m->syscall_p, nullptr);
-  uint32_t in_call = 1;
-  if (p->syscall.compare_exchange_strong(in_call, 0, std::memory_order_acquire)) {
+  Machine* in_call = m;
+  if (p->in_call.compare_exchange_strong(in_call, nullptr, std::memory_order_acquire)) {
     m->p = thread.p = p;
     ChangeState<GState::kSyscall, GState::kRunning>(self->state, self);
     return;
@@ -241,10 +273,27 @@ void ExitBlocking() {
   SwitchTo(thread, m, self, &m->system, m->system.context.load(std::memory_order_relaxed));
 }
 
+void ExitBlocking() {
+  const int error = GetErrno();
+  LeaveCall();
+  SetErrno(error);
+}
+
+int Core::InBlockingCalls() {
+  int count = retaken_.load(std::memory_order_acquire);
+  for (ProcId id = 0; id < proc_count_; ++id) count += procs_[id].in_call.load(std::memory_order_acquire) != nullptr;
+  return count;
+}
+
 void Core::Retake(Processor& p) {
-  uint32_t in_call = 1;
-  if (!p.syscall.compare_exchange_strong(in_call, 0, std::memory_order_acquire)) return;
-  retaken_.fetch_add(1, std::memory_order_relaxed);
+  Machine* in_call = p.in_call.load(std::memory_order_relaxed);
+  if (in_call == nullptr) return;
+  // First counted, then taken: a look for deadlocks in between must find one or the other.
+  retaken_.fetch_add(1, std::memory_order_seq_cst);
+  if (!p.in_call.compare_exchange_strong(in_call, nullptr, std::memory_order_acquire)) {
+    retaken_.fetch_sub(1, std::memory_order_seq_cst);
+    return;
+  }
   p.m.store(nullptr, std::memory_order_relaxed);
   HandOff(&p);
 }

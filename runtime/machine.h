@@ -25,29 +25,32 @@ struct Machine {
 
   G system;                                // its own stack: the scheduler loop, for searching and idling
   Core* const core;
-  Processor* p = nullptr;
+  Processor* p = nullptr;                  // the one it holds: its own field
+  std::atomic<Processor*> given{nullptr};  // the one that somebody gives it
   ExceptionGlobals* exceptions = nullptr;  // the thread's, as the C++ ABI keeps them
   G* next = nullptr;                       // handed by a goroutine that left: to be run at once
 
   // See handoff.cc.
   Machine* next_spare = nullptr;
+  bool starts_as_spare = false;            // counted in spares_starting_
   G* locked = nullptr;                     // the goroutine that keeps this thread for itself
   bool thread_ends = false;                // it ended while it did
   G* preempted = nullptr;                  // comes with a processor: to be made runnable
   Processor* syscall_p = nullptr;          // whose holder it was when its blocking call began
   G* returned = nullptr;                   // back from a blocking call whose processor is gone
-  int tid = 0;                             // the kernel's name of the thread
+  std::atomic<int> tid{0};                 // the kernel's name of the thread
 
   bool spinning = false;                   // searching, and counted so (see idle.cc)
   std::atomic<uint32_t> wake_word{0};      // the engine's: what the machine sleeps on
   void* engine_data = nullptr;             // the engine's
 };
 
-// Counted by the holder alone, read by anyone: relaxed loads and stores, never a read-modify-write.
+// Counted by the holder alone, read by anyone: loads and stores, never a read-modify-write. Who sees that something was counted
+// sees what was done before (release and acquire): that a goroutine has ended means that it is done with all it used.
 class Counter {
  public:
-  void Add(uint64_t n) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
-  uint64_t Get() const { return value_.load(std::memory_order_relaxed); }
+  void Add(uint64_t n) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release); }
+  uint64_t Get() const { return value_.load(std::memory_order_acquire); }
 
  private:
   std::atomic<uint64_t> value_{0};
@@ -73,7 +76,7 @@ struct alignas(128) Processor {
 
   // Others write here.
   alignas(128) std::atomic<uint32_t> attention{0};
-  std::atomic<uint32_t> syscall{0};        // 1: its holder is in a blocking call, and it may be retaken
+  std::atomic<Machine*> in_call{nullptr};  // its holder, while that is in a blocking call and it may be retaken
   std::atomic<uint64_t> preempt_tag{0};    // `dispatches` when its preemption was asked for
   std::atomic<bool> quiet{false};  // asleep, or about to be, after it found nothing anywhere (deadlock.cc)
   std::atomic<Nanos> slice{0};   // of the running goroutine; 0: the quantum

@@ -36,7 +36,8 @@ Nanos Core::MonitorTick() {
       continue;
     }
     busy = true;
-    if (p.syscall.load(std::memory_order_relaxed) != 0) {
+    overdue |= p.timers.EarliestRelaxed() < now - kShortestDelay;
+    if (p.in_call.load(std::memory_order_relaxed) != nullptr) {
       // Somebody may want it (all others are busy, and nobody searches), or it has been gone for long in any case.
       if (idle_word_.load(std::memory_order_relaxed) == 0 || now - watch.since >= kLongCall) {
         Retake(p);
@@ -44,7 +45,6 @@ Nanos Core::MonitorTick() {
       }
       continue;
     }
-    overdue |= p.timers.EarliestRelaxed() < now - kShortestDelay;
     Nanos slice = p.slice.load(std::memory_order_relaxed);
     if (slice == 0) slice = quantum;
     if (slice == kNever) continue;

@@ -6,6 +6,7 @@
 #include "runtime/core.h"
 #include "runtime/foreign.h"
 #include "runtime/go.h"
+#include "runtime/panic.h"
 #include "runtime/park.h"
 #include "runtime/switch.h"
 
@@ -28,13 +29,11 @@ void Core::AccountRun(Processor* p, G* left) {
   p->context.now = now;
 }
 
-
 void Core::SwitchOut(G* self) {
   ThreadState& thread = This();
   Machine* m = thread.m;
   Processor* p = thread.p;
   G* next = nullptr;
-  if (timed_) [[unlikely]] AccountRun(p, self);
   // Relaxed: whoever sets it repeats itself or wakes us, and it is looked at again before any sleep.
   if ((p->attention.load(std::memory_order_relaxed) & kAttentionLeave) == 0 && self->bound == nullptr &&
       (p->timers.EarliestRelaxed() == kNever || p->timers.EarliestRelaxed() > engine_->Now())) [[likely]] {
@@ -76,8 +75,13 @@ void Core::Abandon(G* self) {
 
 void Core::ExitGoroutine(G* self) {
   NoPreemptEnter();
-  if (self == main_goroutine_) [[unlikely]] MainEnded();
+  // Cleared: its memory may become another goroutine's while that still matters.
+  if (G* main = self; main_goroutine_.load(std::memory_order_relaxed) == self &&
+                      main_goroutine_.compare_exchange_strong(main, nullptr, std::memory_order_relaxed)) [[unlikely]] {
+    MainEnded();
+  }
   Processor* p = This().p;
+  if (timed_) [[unlikely]] AccountRun(p, self);
   if (policy_traits_.wants_task_hooks) [[unlikely]] policy_->TaskExited(p->context, *self);
   p->exited.Add(1);
   if (self->bound != nullptr) [[unlikely]] {
@@ -120,6 +124,17 @@ void PreparePark(G* self, WaitReason reason, const void* object) {
   NoPreemptEnter();
   self->wait_reason.store(reason, std::memory_order_relaxed);
   self->wait_object.store(object, std::memory_order_relaxed);
+  // All that is to be said of the goroutine is said here: once the caller lets go of its lock, somebody may ready it, and then
+  // it is the policy's.
+  if (self->kind == GKind::kGoroutine) [[likely]] {
+    Core* core = self->core;
+    Processor* p = This().p;
+    if (p == nullptr) [[unlikely]] Fatal("a goroutine waits inside gyre::Blocking, where it has no processor to give away");
+    p->parks.Add(1);
+    self->wait_since.store(core->CoarseNow(), std::memory_order_relaxed);
+    if (core->timed()) [[unlikely]] core->AccountRun(p, self);
+    if (core->policy_traits().wants_block_hook) [[unlikely]] core->policy().TaskBlocked(p->context, *self);
+  }
   ChangeState<GState::kRunning, GState::kWaiting>(self->state, self);
 }
 
@@ -128,12 +143,7 @@ void Park(G* self) {
     ParkForeignThread(self);
     ChangeState<GState::kRunnable, GState::kRunning>(self->state, self);
   } else {
-    Core* core = self->core;
-    Processor* p = This().p;
-    p->parks.Add(1);
-    self->wait_since = core->CoarseNow();
-    if (core->policy_traits().wants_block_hook) [[unlikely]] core->policy().TaskBlocked(p->context, *self);
-    core->SwitchOut(self);
+    self->core->SwitchOut(self);
   }
   NoPreemptExit();
 }
@@ -158,15 +168,15 @@ void Ready(G* g) {
 }
 
 static void GiveWay(Processor* p) {
+  // A timer's callback, say, makes runtime calls too, where nothing can give way.
+  ThreadState& thread = This();
+  G* self = thread.g;
+  if (thread.no_preempt != 0 || self->kind != GKind::kGoroutine) return;
   if ((p->attention.load(std::memory_order_relaxed) & kAttentionLeave) == 0) {
-    // The engine wants to hear of it.
-    if (ThreadState& thread = This(); thread.no_preempt == 0 && thread.g->kind == GKind::kGoroutine) {
-      thread.m->core->engine().Called();
-    }
+    self->core->engine().Called();  // the engine wants to hear of it
     return;
   }
   p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
-  G* self = This().g;
   self->core->YieldFrom(self, EnqueueReason::kPreempted);
 }
 
@@ -245,6 +255,7 @@ void Yield() {
     internal::YieldForeignThread();
     return;
   }
+  if (internal::This().p == nullptr) return;  // in a blocking call: there is no processor to give way on
   self->core->YieldFrom(self, EnqueueReason::kYielded);
 }
 

@@ -129,7 +129,7 @@ int64_t Core::LiveGoroutines() const {
 void Core::ForEachGoroutine(absl::FunctionRef<void(G*)> visit) {
   stacks_->ForEach([&](const Stack& stack) {
     G* g = ControlBlockOf(stack);
-    const GState state = g->state.load(std::memory_order_relaxed);
+    const GState state = g->state.load(std::memory_order_acquire);
     if (state != GState::kIdle && state != GState::kDead && g->core == this) visit(g);
   });
 }

@@ -9,7 +9,7 @@
 //
 // Who may make a transition: the goroutine itself or the machine that runs it out of `running`; whoever took it off its
 // wait queue out of `waiting`; the machine that picked it out of `runnable`. There is one such party at a time, so a plain
-// store suffices, and the check beside it finds a second one.
+// store suffices, and the check beside it finds a second one. Others may look at any time, for a dump.
 #ifndef GYRE_RUNTIME_STATE_H_
 #define GYRE_RUNTIME_STATE_H_
 
@@ -64,8 +64,8 @@ constexpr bool IsLegalTransition(GState from, GState to) {
 
 [[noreturn]] void BadTransition(const void* g, GState expected, GState found, GState to);
 
-// `subject` is for the message. Relaxed: whatever publishes the goroutine to another thread (a run queue, a wait queue's
-// lock, its saved context) orders its state too.
+// `subject` is for the message. Whatever publishes the goroutine to another thread (a run queue, a wait queue's lock, its saved
+// context) orders its state too; the store releases for the sake of dumps, which acquire the state and nothing else.
 template <GState kFrom, GState kTo>
 inline void ChangeState(std::atomic<GState>& state, const void* subject) {
   static_assert(IsLegalTransition(kFrom, kTo), "no such transition: see the table above");
@@ -75,7 +75,7 @@ inline void ChangeState(std::atomic<GState>& state, const void* subject) {
 #else
   (void)subject;
 #endif
-  state.store(kTo, std::memory_order_relaxed);
+  state.store(kTo, std::memory_order_release);
 }
 
 }  // namespace gyre::internal
