@@ -107,14 +107,14 @@ GYRE_TEST(SyncCond, CO_03_BroadcastWakesAllOnce) {
 GYRE_TEST(SyncCond, CO_04_WaitReleasesAndRetakesTheLock) {
   Mutex mu;
   Cond cond(&mu);
-  bool go_on = false;
   std::atomic<bool> returned{false};
-  WaitGroup wg;
+  WaitGroup wg, go_on;
+  go_on.Add(1);
   wg.Go([&] {
     MutexLock hold(&mu);
     cond.Wait();
     returned = true;
-    while (!std::atomic_ref(go_on).load()) Yield();
+    go_on.Wait();
   });
   AwaitWaiting(WaitReason::kCondWait, 1);
   EXPECT_TRUE(mu.TryLock());
@@ -122,7 +122,7 @@ GYRE_TEST(SyncCond, CO_04_WaitReleasesAndRetakesTheLock) {
   cond.Signal();  // without the lock
   ASSERT_TRUE(Eventually([&] { return returned.load(); }));
   EXPECT_FALSE(mu.TryLock());
-  std::atomic_ref(go_on).store(true);
+  go_on.Done();
   wg.Wait();
 }
 

@@ -137,11 +137,7 @@ GYRE_TEST(SyncMutex, MU_07_UnlockHappensBeforeLock) {
   for (int i = 0; i < 4; ++i) {
     wg.Go([&, i] {
       for (int n = 0; n < Scaled(200); ++n) {
-        if (i % 2 == 0) {
-          mu.Lock();
-        } else {
-          while (!mu.TryLock()) Yield();
-        }
+        if (i % 2 == 0 || !mu.TryLock()) mu.Lock();
         shared.push_back(n);
         mu.Unlock();
       }
@@ -168,7 +164,7 @@ GYRE_TEST(SyncMutex, MU_08_WaitersOccupyNoThread) {
   bool stop = false;
   WaitGroup counter;
   counter.Go([&] {
-    for (; !std::atomic_ref(stop).load(); Yield()) ++std::atomic_ref(counted);
+    for (; !std::atomic_ref(stop).load(); Sleep(absl::Microseconds(10))) ++std::atomic_ref(counted);
   });
   WaitGroup wg;
   for (int i = 0; i < kWaiters; ++i) {

@@ -25,20 +25,20 @@ GYRE_TEST(SyncOnce, ON_01_OnceAmongMany) {
   Once once;
   int value = 0;
   int runs = 0;
-  std::atomic<bool> go_on{false};
-  WaitGroup wg;
+  WaitGroup wg, go_on;
+  go_on.Add(1);
   for (int i = 0; i < 10; ++i) {
     wg.Go([&] {
       once.Do([&] {
         ++runs;
-        while (!go_on) Yield();
+        go_on.Wait();
         value = 1;
       });
       EXPECT_EQ(value, 1);
     });
   }
   testing::AwaitWaiting(WaitReason::kMutexLock, 9);
-  go_on = true;
+  go_on.Done();
   wg.Wait();
   EXPECT_EQ(runs, 1);
 }

@@ -210,11 +210,7 @@ GYRE_TEST(SyncRWMutex, ReadersAndWritersHammer) {
     wg.Go([&, i] {
       for (int n = 0; n < Scaled(200); ++n) {
         if ((n + i) % 5 == 0) {
-          if (n % 2 == 0) {
-            mu.Lock();
-          } else {
-            while (!mu.TryLock()) Yield();
-          }
+          if (n % 2 == 0 || !mu.TryLock()) mu.Lock();
           ++a;
           if (n % 8 == 0) Yield();
           ++b;
