@@ -6,6 +6,7 @@
 #include <unwind.h>
 
 #include <cstring>
+#include <exception>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -72,9 +73,10 @@ void ContinueGoexit(_Unwind_Reason_Code, _Unwind_Exception* exception) {
 void RunToEnd(G* self) {
   try {
     self->run(self->closure);
-  } catch (const abi::__forced_unwind&) {
-    throw;  // Goexit: on to the bottom
   } catch (...) {
+    // Goexit is no exception: on to the bottom. (Asked so, and not by a handler for abi::__forced_unwind: there is no object of that
+    // type that the handler's reference could be bound to.)
+    if (std::current_exception() == nullptr) throw;
     DieOfException();
   }
   self->core->ExitGoroutine(self);

@@ -69,7 +69,6 @@ void RunAlone(absl::FunctionRef<void()> f) {
 }
 
 TEST(SyncMutexDeathTest, MU_03_UnlockOfUnlockedIsFatal) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
   constexpr char kText[] = "^fatal error: sync: unlock of unlocked mutex";
   EXPECT_EXIT(RunAlone([] {
                 Mutex mu;
@@ -102,7 +101,6 @@ GYRE_TEST(SyncMutex, MU_04_AnotherGoroutineMayUnlock) {
 }
 
 TEST(SyncMutexDeathTest, MU_05_NotReentrant) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(RunAlone([] {
                 Mutex mu;
                 mu.Lock();
@@ -156,7 +154,7 @@ int Threads() {
 }
 
 GYRE_TEST(SyncMutex, MU_08_WaitersOccupyNoThread) {
-  constexpr int kWaiters = 1000;
+  constexpr int kWaiters = Scaled(1000);
   Mutex mu;
   mu.Lock();
   int threads = 0;
@@ -183,7 +181,7 @@ GYRE_TEST(SyncMutex, MU_08_WaitersOccupyNoThread) {
 }
 
 GYRE_TEST_SMALL(SyncMutex, MU_10_ManyMutexesWithAWaiterEach) {
-  constexpr int kMutexes = 4000;
+  constexpr int kMutexes = Scaled(4000);
   std::vector<Mutex> mutexes(kMutexes);
   WaitGroup wg;
   for (Mutex& mu : mutexes) {

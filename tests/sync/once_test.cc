@@ -75,7 +75,6 @@ GYRE_TEST(SyncOnce, ON_03_GoexitCountsAsDone) {
 using SyncOnceDeathTest = ::testing::Test;
 
 TEST(SyncOnceDeathTest, ON_04_NestedDoDeadlocks) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
       {
         Config config;

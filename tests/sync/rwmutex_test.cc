@@ -95,7 +95,6 @@ void ExpectFatal(void (*misuse)(RWMutex&), const char* text) {
 }
 
 TEST(SyncRWMutexDeathTest, RW_04_Misuse) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
   constexpr char kRUnlock[] = "^fatal error: sync: RUnlock of unlocked RWMutex";
   constexpr char kUnlock[] = "^fatal error: sync: Unlock of unlocked RWMutex";
   ExpectFatal([](RWMutex& mu) { mu.RUnlock(); }, kRUnlock);
@@ -136,7 +135,6 @@ TEST(SyncRWMutexDeathTest, RW_04_Misuse) {
 }
 
 TEST(SyncRWMutexDeathTest, RW_05_NoUpgrade) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(RunAlone([] {
                 RWMutex mu;
                 mu.RLock();

@@ -32,11 +32,12 @@ Config Asked(bool* fixed_plugins) {
 }
 
 // Death tests start the test program anew: a fork of a process that had threads is a poor place to start some, and no place at
-// all for TSan.
-const bool threadsafe_death_tests = [] {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  return true;
-}();
+// all for TSan. Not by assigning to the flag here and now: GoogleTest's own globals may not have been made yet.
+class ThreadsafeDeathTests final : public ::testing::Environment {
+  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+const ::testing::Environment* const threadsafe_death_tests =
+    ::testing::AddGlobalTestEnvironment(new ThreadsafeDeathTests);
 
 void OnTimeout(int) { Fatal(absl::StrCat("the test took longer than ", kTimeoutSeconds, " seconds")); }
 
