@@ -24,6 +24,7 @@ namespace {
 
 // How long a runtime that ends waits for goroutines that compute to reach the scheduler.
 constexpr Nanos kStopGrace = 1'000'000'000;
+constexpr Nanos kIdleStopGrace = 60'000'000'000;
 
 int UsableCpus() {
   // Sized for large machines: the default cpu_set_t ends at 1024.
@@ -119,8 +120,10 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   // Not in the destructor: threads that end hold on to this object for a while, and foreign threads must not give it timers.
   RemoveLiveCore(this);
   // Those who run come to the scheduler, or are stopped where they are.
-  const Nanos give_up = engine_->Now() + kStopGrace;
-  for (int round = 0; engine_->Now() < give_up; ++round) {
+  const Nanos ended = engine_->Now();
+  for (int round = 0;; ++round) {
+    // Where no goroutine is left only idle threads are, however slowly a loaded machine lets them go.
+    if (engine_->Now() - ended >= (LiveGoroutines() > 0 ? kStopGrace : kIdleStopGrace)) break;
     if (machines_alive_.load(std::memory_order_acquire) ==
         held_in_place_.load(std::memory_order_acquire) + InBlockingCalls()) {
       break;
