@@ -138,7 +138,7 @@ class CompareTest(unittest.TestCase):
 class RowsTest(unittest.TestCase):
     """gyre's own rows, each at a small part of its work: they check their answers themselves."""
 
-    PROGRAM = str(pathlib.Path(__file__).parent / "rows")
+    PROGRAM = str(pathlib.Path(__file__).parent / "rows_release")
 
     def run_rows(self, *arguments):
         return subprocess.run([self.PROGRAM] + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -16,8 +16,12 @@ std::atomic<uint64_t> allocations{0};
 
 namespace gyre::costs {
 
-uint64_t Allocations() { return allocations.load(std::memory_order_relaxed); }
-bool CountsAllocations() { return GYRE_COUNTS_ALLOCATIONS != 0; }
+uint64_t Allocations() {
+  return allocations.load(std::memory_order_relaxed);
+}
+bool CountsAllocations() {
+  return GYRE_COUNTS_ALLOCATIONS != 0;
+}
 
 }  // namespace gyre::costs
 

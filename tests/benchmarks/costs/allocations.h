@@ -1,5 +1,5 @@
-// How often this program has asked for memory. Linking this in puts a counter in front of malloc and its relatives, which
-// operator new calls.
+// How often this program has asked for memory. Linking this in puts a counter in front of malloc and its relatives,
+// which operator new calls.
 #ifndef GYRE_TESTS_BENCHMARKS_COSTS_ALLOCATIONS_H_
 #define GYRE_TESTS_BENCHMARKS_COSTS_ALLOCATIONS_H_
 

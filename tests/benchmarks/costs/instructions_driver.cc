@@ -1,5 +1,5 @@
-// Under `valgrind --tool=callgrind`: dumps what each operation costs, at two lengths, as "NAME LENGTH". Without Valgrind it
-// only runs them. instructions_test.py takes the differences.
+// Under `valgrind --tool=callgrind`: dumps what each operation costs, at two lengths, as "NAME LENGTH". Without
+// Valgrind it only runs them. instructions_test.py takes the differences.
 #include <cstdio>
 #include <string>
 

@@ -2,8 +2,8 @@
 //
 //   bazel run --config=release //tests/benchmarks:micro_benchmark [-- --benchmark_filter=yield]
 //
-// The plug-ins are those of the environment variable GYRE, or the defaults. Counters: allocations per operation, and what
-// the runtime and the policy count: switches, wake-ups of sleeping processors, steals.
+// The plug-ins are those of the environment variable GYRE, or the defaults. Counters: allocations per operation, and
+// what the runtime and the policy count: switches, wake-ups of sleeping processors, steals.
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
@@ -64,4 +64,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace gyre::costs
 
-int main(int argc, char** argv) { return gyre::costs::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return gyre::costs::Main(argc, argv);
+}

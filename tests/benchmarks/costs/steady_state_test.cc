@@ -1,6 +1,6 @@
 // What operations cost once everything is warm: no allocation, no lock. The allocations are counted by standing in for
-// malloc; the locks, by stepping through every instruction that the operation executes, so that nothing can hide from it
-// and nothing has to be built in for it.
+// malloc; the locks, by stepping through every instruction that the operation executes, so that nothing can hide from
+// it and nothing has to be built in for it.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -93,8 +93,8 @@ absl::StatusOr<Cost> Measure(const Operation& operation) {
 // What must not take a lock. A batch of `spawn_join` has one Wait that parks and one Done that wakes it, which do.
 const std::map<std::string, double>& MostLocks() {
   static const auto* most = new std::map<std::string, double>{
-      {"yield", 0},       {"spawn_join", 2.0 / kBatch}, {"mutex_uncontended", 0}, {"rwmutex_read", 0},
-      {"context_err", 0}, {"checkpoint", 0},
+      {"yield", 0},        {"spawn_join", 2.0 / kBatch}, {"mutex_uncontended", 0},
+      {"rwmutex_read", 0}, {"context_err", 0},           {"checkpoint", 0},
   };
   return *most;
 }

@@ -150,7 +150,8 @@ std::vector<std::string> FunctionsAt(uintptr_t address) {
         return 1;  // the program itself comes first
       },
       &base);
-  const std::string command = absl::StrFormat("addr2line -C -f -i -e /proc/%d/exe %#x 2>/dev/null", getpid(), address - base);
+  const std::string command =
+      absl::StrFormat("addr2line -C -f -i -e /proc/%d/exe %#x 2>/dev/null", getpid(), address - base);
   std::vector<std::string> functions;
   const std::unique_ptr<FILE, int (*)(FILE*)> out(popen(command.c_str(), "r"), &pclose);
   char line[4096];

@@ -22,12 +22,17 @@ struct StepCounts {
   std::map<uintptr_t, uint64_t> locked;  // of these, the atomic read-modify-writes: lock prefix, or xchg with memory
 };
 
-// In the child only: the calling thread's window begins, and ends. Windows do not nest, and are on one thread at a time.
-inline void StepBegin() { asm volatile("int3" : : : "memory"); }
-inline void StepEnd() { asm volatile("int3" : : : "memory"); }
+// In the child only: the calling thread's window begins, and ends. Windows do not nest, and are on one thread at a
+// time.
+inline void StepBegin() {
+  asm volatile("int3" : : : "memory");
+}
+inline void StepEnd() {
+  asm volatile("int3" : : : "memory");
+}
 
-// Runs `child` in a forked process, which then exits, and returns a result for each window. The caller has one thread. An
-// error: it may not trace here, or the child did not end well.
+// Runs `child` in a forked process, which then exits, and returns a result for each window. The caller has one thread.
+// An error: it may not trace here, or the child did not end well.
 absl::StatusOr<std::vector<StepCounts>> StepThrough(absl::FunctionRef<void()> child);
 
 // The functions that the instruction at `address` of this program comes from, the innermost inlined one first. Empty

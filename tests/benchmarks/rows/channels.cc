@@ -69,9 +69,13 @@ Result Queue(int producers, int consumers, int each) {
 
 }  // namespace
 
-Result ChanBuffered(const Options& options) { return Queue(1, 1, peers::Scaled(options, 5000000)); }
+Result ChanBuffered(const Options& options) {
+  return Queue(1, 1, peers::Scaled(options, 5000000));
+}
 
-Result ChanMpmc(const Options& options) { return Queue(4, 4, peers::Scaled(options, 1000000)); }
+Result ChanMpmc(const Options& options) {
+  return Queue(4, 4, peers::Scaled(options, 1000000));
+}
 
 Result SelectTwo(const Options& options) {
   const int n = peers::Scaled(options, 1000000);

@@ -69,7 +69,9 @@ int Main(int argc, char** argv) {
 
 }  // namespace
 
-const Config& ChosenConfig() { return *chosen; }
+const Config& ChosenConfig() {
+  return *chosen;
+}
 
 void Run(absl::FunctionRef<void()> body) {
   auto runtime = Runtime::Create(ChosenConfig());

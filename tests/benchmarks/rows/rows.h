@@ -1,5 +1,5 @@
-// gyre's side of the comparison table: the rows of the peers (peers/README.md), the same work to the letter, over gyre's
-// public API. main.cc has the command line; each other file has the rows on one subject.
+// gyre's side of the comparison table: the rows of the peers (peers/README.md), the same work to the letter, over
+// gyre's public API. main.cc has the command line; each other file has the rows on one subject.
 #ifndef GYRE_TESTS_BENCHMARKS_ROWS_ROWS_H_
 #define GYRE_TESTS_BENCHMARKS_ROWS_ROWS_H_
 
