@@ -14,8 +14,8 @@
 
 namespace gyre::internal {
 
-// The key under which a context finds the state of the nearest one that can be cancelled, also through implementations that
-// are not ours but pass Value on.
+// The key under which a context finds the state of the nearest one that can be cancelled, also through implementations
+// that are not ours but pass Value on.
 struct CancelKey {
   friend bool operator==(CancelKey, CancelKey) { return true; }
 };

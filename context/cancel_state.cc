@@ -248,7 +248,9 @@ void DeadlineState::Alarm::Fire(Timer* timer, Nanos) {
   }
 }
 
-void DeadlineState::TimeIsUp() { Cancel(context::DeadlineExceeded, cause_of_timeout_); }
+void DeadlineState::TimeIsUp() {
+  Cancel(context::DeadlineExceeded, cause_of_timeout_);
+}
 
 bool AfterFuncState::Stop() {
   if (!End(context::Canceled, nullptr, Notice::kIgnore)) return false;
@@ -256,7 +258,9 @@ bool AfterFuncState::Stop() {
   return true;
 }
 
-void AfterFuncState::Cancelled() { GoFromAnywhere(std::move(f_)); }
+void AfterFuncState::Cancelled() {
+  GoFromAnywhere(std::move(f_));
+}
 
 void GoFromAnywhere(absl::AnyInvocable<void()> f) {
   try {

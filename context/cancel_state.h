@@ -1,12 +1,12 @@
 // What can be cancelled: the part of a context that its cancel function, its parent and its timer share. Internal to
 // context/.
 //
-// States form trees: a child is cancelled with its parent. A tree has one lock, which its states share: so a cancellation
-// takes a whole subtree at once, and every state below is done when any Cancel of it returns.
+// States form trees: a child is cancelled with its parent. A tree has one lock, which its states share: so a
+// cancellation takes a whole subtree at once, and every state below is done when any Cancel of it returns.
 //
-// Who keeps a state: its context, its cancel functions, and itself (keepalive_) as long as nobody need hold one of those for
-// the cancellation to be seen. Links of the tree do not count: a state that nobody keeps leaves the tree, and its children go to
-// its parent, for only that can cancel them now.
+// Who keeps a state: its context, its cancel functions, and itself (keepalive_) as long as nobody need hold one of
+// those for the cancellation to be seen. Links of the tree do not count: a state that nobody keeps leaves the tree, and
+// its children go to its parent, for only that can cancel them now.
 //
 // Any goroutine or foreign thread may call anything here.
 //
@@ -14,7 +14,8 @@
 //  1. A state with a parent is in that parent's list of children. A cancelled state has neither parent nor children.
 //  2. err_ and cause_ are set once, before cancelled_; done_, if there is one, is closed before closed_ is set.
 //  3. keepalive_ is set only on a state that somebody is yet to cancel: its timer, its parent.
-//  4. A pointer to a state that comes from the tree is good while the lock is held, for a state that ends takes the lock to
+//  4. A pointer to a state that comes from the tree is good while the lock is held, for a state that ends takes the
+//  lock to
 //     leave. Its count may be 0 by then: only weak_from_this().lock() tells.
 #ifndef GYRE_CONTEXT_CANCEL_STATE_H_
 #define GYRE_CONTEXT_CANCEL_STATE_H_
@@ -156,7 +157,8 @@ class AfterFuncState final : public CancelState {
   absl::AnyInvocable<void()> f_;  // until it is started, or never will be
 };
 
-// Go, also where no goroutine runs. A fatal error if there is no memory for a stack: what is waited for would never happen.
+// Go, also where no goroutine runs. A fatal error if there is no memory for a stack: what is waited for would never
+// happen.
 void GoFromAnywhere(absl::AnyInvocable<void()> f);
 
 }  // namespace gyre::internal

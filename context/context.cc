@@ -23,7 +23,9 @@ union Permanent {
 };
 
 // A pointer that counts nothing.
-Error Uncounted(const ErrorValue* value) { return Error(Error(), value); }
+Error Uncounted(const ErrorValue* value) {
+  return Error(Error(), value);
+}
 
 class CanceledError final : public ErrorValue {
  public:
@@ -108,7 +110,9 @@ std::string ContextNode::String() const {
   return name;
 }
 
-std::string TypeText(const std::type_info& type) { return TypeName(type); }
+std::string TypeText(const std::type_info& type) {
+  return TypeName(type);
+}
 
 ValueNodeBase::ValueNodeBase(context::Context parent)
     : ContextNode(parent), decider_(From(parent.impl()) != nullptr ? From(parent.impl())->Decider() : &parent.impl()) {}
@@ -125,7 +129,9 @@ void CheckParent(const context::Context& parent) {
   if (!parent) Panic("cannot create context from nil parent");
 }
 
-void PanicNilKey() { Panic("nil key"); }
+void PanicNilKey() {
+  Panic("nil key");
+}
 
 namespace {
 
@@ -167,7 +173,9 @@ const Error& DeadlineExceeded = *new Error(Uncounted(&deadline_exceeded.value));
 
 // ---- handles ----
 
-std::string ContextInterface::String() const { return gyre::internal::TypeText(typeid(*this)); }
+std::string ContextInterface::String() const {
+  return gyre::internal::TypeText(typeid(*this));
+}
 
 void Context::Unref(const ContextInterface* impl) {
   while (impl != nullptr && impl->refs_.load(std::memory_order_relaxed) != ContextInterface::kImmortal) {
@@ -184,7 +192,9 @@ const std::any& Context::NoValue() {
   return nothing;
 }
 
-void Context::PanicNil() { PanicRuntimeError("invalid memory address or nil pointer dereference"); }
+void Context::PanicNil() {
+  PanicRuntimeError("invalid memory address or nil pointer dereference");
+}
 
 void CancelFunc::operator()() const {
   if (state_ != nullptr) state_->Cancel(Canceled, nullptr);
@@ -194,12 +204,18 @@ void CancelCauseFunc::operator()(const Error& cause) const {
   if (state_ != nullptr) state_->Cancel(Canceled, cause);
 }
 
-bool StopFunc::operator()() const { return state_ != nullptr && state_->Stop(); }
+bool StopFunc::operator()() const {
+  return state_ != nullptr && state_->Stop();
+}
 
 // ---- contexts ----
 
-Context Background() { return Context(&gyre::internal::background.value); }
-Context TODO() { return Context(&gyre::internal::todo.value); }
+Context Background() {
+  return Context(&gyre::internal::background.value);
+}
+Context TODO() {
+  return Context(&gyre::internal::todo.value);
+}
 
 namespace {
 
@@ -213,7 +229,9 @@ std::pair<Context, Func> MakeCancellable(const Context& parent) {
 
 }  // namespace
 
-std::pair<Context, CancelFunc> WithCancel(const Context& parent) { return MakeCancellable<CancelFunc>(parent); }
+std::pair<Context, CancelFunc> WithCancel(const Context& parent) {
+  return MakeCancellable<CancelFunc>(parent);
+}
 
 std::pair<Context, CancelCauseFunc> WithCancelCause(const Context& parent) {
   return MakeCancellable<CancelCauseFunc>(parent);

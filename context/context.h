@@ -6,11 +6,12 @@
 //   gyre::Select(answers.OnRecv(...), ctx.Done().OnRecv([&] { absl::PrintF("%s\n", ctx.Err()->Error()); }));
 //   cancel();                                           // call it in any case, once the work is over
 //
-// Contexts are made from contexts; one that ends takes with it all that were made from it, before the cancel function returns. A
-// Context is a handle (context/interface.h), and copying it cheap. All functions may be called from anywhere, at the same time.
+// Contexts are made from contexts; one that ends takes with it all that were made from it, before the cancel function
+// returns. A Context is a handle (context/interface.h), and copying it cheap. All functions may be called from
+// anywhere, at the same time.
 //
-// A context that nobody will ever end, because all its handles and cancel functions have gone, is forgotten. One with a deadline,
-// or whose Done somebody has asked for, is ended by its timer or its parent also then.
+// A context that nobody will ever end, because all its handles and cancel functions have gone, is forgotten. One with a
+// deadline, or whose Done somebody has asked for, is ended by its timer or its parent also then.
 #ifndef GYRE_CONTEXT_CONTEXT_H_
 #define GYRE_CONTEXT_CONTEXT_H_
 
@@ -94,7 +95,8 @@ class StopFunc {
   std::shared_ptr<gyre::internal::AfterFuncState> state_;
 };
 
-// Never ends, has no deadline and no values: what others are made from. TODO is for where it is not clear yet from which.
+// Never ends, has no deadline and no values: what others are made from. TODO is for where it is not clear yet from
+// which.
 Context Background();
 Context TODO();
 
@@ -102,8 +104,8 @@ Context TODO();
 std::pair<Context, CancelFunc> WithCancel(const Context& parent);
 std::pair<Context, CancelCauseFunc> WithCancelCause(const Context& parent);
 
-// Ends at the deadline with DeadlineExceeded. If the parent ends sooner anyway, this is WithCancel. The cause, if any, is for that
-// end, not for the cancel function's.
+// Ends at the deadline with DeadlineExceeded. If the parent ends sooner anyway, this is WithCancel. The cause, if any,
+// is for that end, not for the cancel function's.
 std::pair<Context, CancelFunc> WithDeadline(const Context& parent, absl::Time deadline);
 std::pair<Context, CancelFunc> WithDeadlineCause(const Context& parent, absl::Time deadline, Error cause);
 std::pair<Context, CancelFunc> WithTimeout(const Context& parent, absl::Duration timeout);
@@ -112,12 +114,12 @@ std::pair<Context, CancelFunc> WithTimeoutCause(const Context& parent, absl::Dur
 // Has its parent's values, and never ends.
 Context WithoutCancel(const Context& parent);
 
-// Has `value` for `key`, and all else from its parent. Keys are compared with ==, and only with keys of the same type: a package
-// keeps its keys apart from others' by a type of its own. A type without == does not compile. nullptr as the key is a panic, as a
-// value it hides the parent's. Character pointers become std::strings.
+// Has `value` for `key`, and all else from its parent. Keys are compared with ==, and only with keys of the same type:
+// a package keeps its keys apart from others' by a type of its own. A type without == does not compile. nullptr as the
+// key is a panic, as a value it hides the parent's. Character pointers become std::strings.
 template <typename K, typename V>
-  requires std::equality_comparable<gyre::internal::Kept<K>> && std::copy_constructible<gyre::internal::Kept<V>>
-Context WithValue(const Context& parent, K&& key, V&& value) {
+requires std::equality_comparable<gyre::internal::Kept<K>> && std::copy_constructible<gyre::internal::Kept<V>> Context
+WithValue(const Context& parent, K&& key, V&& value) {
   gyre::internal::CheckParent(parent);
   using KeptKey = gyre::internal::Kept<K>;
   using KeptValue = gyre::internal::Kept<V>;
@@ -138,8 +140,8 @@ StopFunc AfterFunc(const Context& ctx, absl::AnyInvocable<void()> f);
 // Why ctx has ended: what was given to a cancel function or a Cause variant, or else ctx.Err(). Null before.
 Error Cause(const Context& ctx);
 
-// Calls f with the deadline of ctx, if it is earlier than its own, as that of the goroutine: for scheduling policies that
-// look at deadlines (edf).
+// Calls f with the deadline of ctx, if it is earlier than its own, as that of the goroutine: for scheduling policies
+// that look at deadlines (edf).
 template <typename F>
 decltype(auto) Run(const Context& ctx, F&& f) {
   gyre::internal::DeadlineScope scope(ctx);

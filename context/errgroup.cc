@@ -13,8 +13,7 @@ ErrGroup::ErrGroup(const context::Context& parent) {
 
 void ErrGroup::SetLimit(int n) {
   if (slots_ && slots_.Len() != 0) {
-    Panic(absl::StrCat("errgroup: modify limit while ", slots_.Len(),
-                       " goroutines in the group are still active"));
+    Panic(absl::StrCat("errgroup: modify limit while ", slots_.Len(), " goroutines in the group are still active"));
   }
   slots_ = n < 0 ? Chan<Unit>() : MakeChan<Unit>(n);
 }

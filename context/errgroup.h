@@ -6,8 +6,8 @@
 //   }
 //   gyre::Error err = group.Wait();                     // the first one, null if there was none
 //
-// The first error ends the group's context, with that error as the cause; so does Wait when it returns. The group must outlive
-// its goroutines: call Wait before it goes.
+// The first error ends the group's context, with that error as the cause; so does Wait when it returns. The group must
+// outlive its goroutines: call Wait before it goes.
 #ifndef GYRE_CONTEXT_ERRGROUP_H_
 #define GYRE_CONTEXT_ERRGROUP_H_
 
@@ -51,7 +51,8 @@ class ErrGroup {
     return true;
   }
 
-  // At most n goroutines at a time; 0 admits none, a negative number any. Not while there are some: with a limit that panics.
+  // At most n goroutines at a time; 0 admits none, a negative number any. Not while there are some: with a limit that
+  // panics.
   void SetLimit(int n);
 
   // Returns when all goroutines have ended.

@@ -17,6 +17,8 @@ class TextError final : public ErrorValue {
 
 }  // namespace
 
-Error NewError(std::string text) { return std::make_shared<TextError>(std::move(text)); }
+Error NewError(std::string text) {
+  return std::make_shared<TextError>(std::move(text));
+}
 
 }  // namespace gyre

@@ -2,13 +2,13 @@
 //
 //   class Tagged : public gyre::context::ContextWrapper {       // Go: struct { context.Context; tag string }
 //    public:
-//     Tagged(gyre::context::Context parent, std::string tag) : ContextWrapper(std::move(parent)), tag(std::move(tag)) {}
-//     std::string tag;
+//     Tagged(gyre::context::Context parent, std::string tag) : ContextWrapper(std::move(parent)), tag(std::move(tag))
+//     {} std::string tag;
 //   };
 //   gyre::context::Context ctx = gyre::context::Make<Tagged>(parent, "blue");
 //
-// A Context is a handle: copies are the same context, and the last one destroys it. All the methods of an implementation may be
-// called by any number of goroutines and foreign threads at a time.
+// A Context is a handle: copies are the same context, and the last one destroys it. All the methods of an
+// implementation may be called by any number of goroutines and foreign threads at a time.
 #ifndef GYRE_CONTEXT_INTERFACE_H_
 #define GYRE_CONTEXT_INTERFACE_H_
 
@@ -49,8 +49,9 @@ class Key {
  public:
   template <std::equality_comparable K>
   static Key Of(const K& key) {
-    return Key(&key, typeid(K),
-               [](const void* a, const void* b) -> bool { return *static_cast<const K*>(a) == *static_cast<const K*>(b); });
+    return Key(&key, typeid(K), [](const void* a, const void* b) -> bool {
+      return *static_cast<const K*>(a) == *static_cast<const K*>(b);
+    });
   }
 
   // Null if it has another type.
@@ -103,8 +104,8 @@ class ContextInterface {
 
   // If this package made it.
   virtual const internal::ContextNode* AsNode() const { return nullptr; }
-  // It is about to be destroyed and gives its reference to its parent, if it has one, to the caller: a long chain of contexts is
-  // thus taken down without recursion.
+  // It is about to be destroyed and gives its reference to its parent, if it has one, to the caller: a long chain of
+  // contexts is thus taken down without recursion.
   virtual const ContextInterface* TakeParent() { return nullptr; }
 
   static constexpr int64_t kImmortal = -1;
@@ -134,8 +135,8 @@ class Context {
   Error Err() const { return impl().Err(); }
   std::string String() const { return impl().String(); }
 
-  // The value of the nearest context that has one for an equal key of the same type; empty if there is none. It lives as
-  // long as this context.
+  // The value of the nearest context that has one for an equal key of the same type; empty if there is none. It lives
+  // as long as this context.
   template <typename K>
   const std::any& Value(const K& key) const {
     const internal::Kept<K>& kept = key;
@@ -154,7 +155,8 @@ class Context {
 
   // Panics if it is nil.
   const ContextInterface& impl() const {
-    if (impl_ == nullptr) [[unlikely]] PanicNil();
+    if (impl_ == nullptr) [[unlikely]]
+      PanicNil();
     return *impl_;
   }
 
@@ -197,14 +199,14 @@ class ContextWrapper : public ContextInterface {
   Context parent_;
 };
 
-// A context with a Done of its own may derive from this too. Contexts that are made from it then need no goroutine that waits
-// for its Done.
+// A context with a Done of its own may derive from this too. Contexts that are made from it then need no goroutine that
+// waits for its Done.
 class AfterFuncer {
  public:
   virtual ~AfterFuncer() = default;
 
-  // Calls f, from anywhere but inside this call, once the context is done. The result takes that back, and says whether it
-  // did.
+  // Calls f, from anywhere but inside this call, once the context is done. The result takes that back, and says whether
+  // it did.
   virtual std::function<bool()> AfterFunc(absl::AnyInvocable<void()> f) const = 0;
 };
 

@@ -19,7 +19,8 @@ namespace gyre::internal {
 
 class CancelState;
 
-// One link of a chain of contexts. Lookups and cancellation go along the chain in loops, so that its length costs no stack.
+// One link of a chain of contexts. Lookups and cancellation go along the chain in loops, so that its length costs no
+// stack.
 class ContextNode : public context::ContextInterface {
  public:
   explicit ContextNode(context::Context parent) : parent_(std::move(parent)) {}
@@ -53,7 +54,9 @@ template <typename T>
 std::string Describe(const T& value) {
   if constexpr (std::is_same_v<T, std::nullptr_t>) {
     return "<nil>";
-  } else if constexpr (requires { { value.String() } -> std::convertible_to<std::string>; }) {
+  } else if constexpr (requires {
+                         { value.String() } -> std::convertible_to<std::string>;
+                       }) {
     return value.String();
   } else if constexpr (std::is_convertible_v<const T&, std::string>) {
     return value;

@@ -24,9 +24,13 @@ Error AcquireUntilDone(const context::Context& ctx, Semaphore& semaphore, int64_
   if (semaphore.TryAcquire(n)) return nullptr;
   Request request(n);
   switch (semaphore.Enqueue(&request)) {
-    case Semaphore::Outcome::kTaken: return nullptr;
-    case Semaphore::Outcome::kNever: ctx.Done().Recv(); return ctx.Err();
-    case Semaphore::Outcome::kQueued: break;
+    case Semaphore::Outcome::kTaken:
+      return nullptr;
+    case Semaphore::Outcome::kNever:
+      ctx.Done().Recv();
+      return ctx.Err();
+    case Semaphore::Outcome::kQueued:
+      break;
   }
   bool granted = false;
   Select(request.ready.OnRecv([&] { granted = true; }), ctx.Done().OnRecv([] {}));

@@ -6,7 +6,8 @@
 namespace gyre {
 
 void Cond::CheckCopy() const {
-  if (self_ != this) [[unlikely]] Panic("sync.Cond is copied");
+  if (self_ != this) [[unlikely]]
+    Panic("sync.Cond is copied");
 }
 
 void Cond::Wait() {

@@ -43,7 +43,8 @@ class Locker {
 
 // Invariants, under lock_
 //  1. A node is in the queue from the beginning of Wait until a Signal or Broadcast takes it out. It is on the waiter's
-//     stack, and is not touched after its goroutine has been readied, or, if that was not parked yet, after lock_ was let go.
+//     stack, and is not touched after its goroutine has been readied, or, if that was not parked yet, after lock_ was
+//     let go.
 //  2. A goroutine goes into the queue before it unlocks L, so that a change made under L is never missed.
 class Cond {
  public:
@@ -64,7 +65,7 @@ class Cond {
   struct Waiter {
     internal::G* g;
     Waiter* next;
-    bool parked;    // it needs a Ready; else `notified` will do
+    bool parked;  // it needs a Ready; else `notified` will do
     bool notified;
   };
 

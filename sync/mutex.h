@@ -4,22 +4,22 @@
 //   int count ABSL_GUARDED_BY(mu);
 //   { gyre::MutexLock lock(&mu); ++count; }
 //
-// A goroutine that waits gives its processor away; a foreign thread that waits sleeps in the kernel. Not re-entrant, and
-// without an owner: another goroutine than the one that locked it may unlock it. Unlocking one that is not locked is a
-// fatal error. Lock on a free mutex and Unlock without waiters are one atomic instruction each, and no point of preemption.
-// Meets the standard's Lockable requirements: std::lock_guard, std::scoped_lock and std::unique_lock work.
+// A goroutine that waits gives its processor away; a foreign thread that waits sleeps in the kernel. Not re-entrant,
+// and without an owner: another goroutine than the one that locked it may unlock it. Unlocking one that is not locked
+// is a fatal error. Lock on a free mutex and Unlock without waiters are one atomic instruction each, and no point of
+// preemption. Meets the standard's Lockable requirements: std::lock_guard, std::scoped_lock and std::unique_lock work.
 //
-// Fairness (Go's two modes). Normal: waiters are woken in their order, but compete with whoever happens to be running and
-// wants the lock too; that is fast, for no processor waits for a goroutine to come round. Starvation: once a waiter has
-// failed for more than 1 ms, the lock passes directly from holder to waiter in order, and newcomers go to the end of the
-// queue. Back to normal when the waiter that gets it is the last one, or has waited for less than 1 ms.
+// Fairness (Go's two modes). Normal: waiters are woken in their order, but compete with whoever happens to be running
+// and wants the lock too; that is fast, for no processor waits for a goroutine to come round. Starvation: once a waiter
+// has failed for more than 1 ms, the lock passes directly from holder to waiter in order, and newcomers go to the end
+// of the queue. Back to normal when the waiter that gets it is the last one, or has waited for less than 1 ms.
 //
-// What a holder did is visible to the next. A mutex may be destroyed by whoever holds it last and has unlocked it, though
-// an earlier holder's Unlock has not returned yet: in Unlock the mutex is not touched after the release, nor after the
-// wake-up that only the caller can give.
+// What a holder did is visible to the next. A mutex may be destroyed by whoever holds it last and has unlocked it,
+// though an earlier holder's Unlock has not returned yet: in Unlock the mutex is not touched after the release, nor
+// after the wake-up that only the caller can give.
 //
-// The state word: bit 0 kLocked; bit 1 kWoken, some waiter is awake or a newcomer spins, so an unlock need not wake another;
-// bit 2 kStarving, the mode; above them the number of waiters.
+// The state word: bit 0 kLocked; bit 1 kWoken, some waiter is awake or a newcomer spins, so an unlock need not wake
+// another; bit 2 kStarving, the mode; above them the number of waiters.
 //   0 <-> kLocked                                    lock and unlock without contention
 //   kLocked -> kLocked + waiter                      a waiter comes; also adds kStarving if that is what it found out
 //   kLocked + waiter -> kWoken                       normal mode: unlocked, one waiter on its way to compete

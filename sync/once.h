@@ -6,8 +6,8 @@
 //   auto config = gyre::OnceValue([] { return ReadConfig(); });
 //   Use(config());                       // read at the first call; copies of `config` share the value
 //
-// Do counts as done also if the function panics or calls Goexit; what it threw goes to that caller only. Calling Do from
-// within the function, on the same Once, deadlocks.
+// Do counts as done also if the function panics or calls Goexit; what it threw goes to that caller only. Calling Do
+// from within the function, on the same Once, deadlocks.
 #ifndef GYRE_SYNC_ONCE_H_
 #define GYRE_SYNC_ONCE_H_
 
@@ -34,7 +34,8 @@ class Once {
   template <typename F>
   void Do(F&& f) {
     // Acquire: what the function did is visible.
-    if (!done_.load(std::memory_order_acquire)) [[unlikely]] DoSlow(f);
+    if (!done_.load(std::memory_order_acquire)) [[unlikely]]
+      DoSlow(f);
   }
 
  private:
@@ -68,7 +69,8 @@ class OnceState {
       }
       f_.reset();  // what it holds is not needed any more
     });
-    if (ended_) [[likely]] return;
+    if (ended_) [[likely]]
+      return;
     if (thrown_) std::rethrow_exception(thrown_);
     Panic("sync: the function of a once function has called Goexit, so there is no result");
   }
@@ -86,16 +88,16 @@ class OnceState {
 
 }  // namespace internal
 
-// Returns a function that calls f once, however often, from wherever and in however many copies it is called. If f throws,
-// every call throws that.
+// Returns a function that calls f once, however often, from wherever and in however many copies it is called. If f
+// throws, every call throws that.
 template <typename F>
 auto OnceFunc(F&& f) {
   using State = internal::OnceState<std::decay_t<F>, void>;
   return [state = std::make_shared<State>(std::forward<F>(f))] { state->Run(); };
 }
 
-// The same for a function with a result, which every call returns: a reference that lives as long as the last copy of the
-// function.
+// The same for a function with a result, which every call returns: a reference that lives as long as the last copy of
+// the function.
 template <typename F>
 auto OnceValue(F&& f) {
   using R = std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>;
@@ -111,7 +113,8 @@ auto OnceValue(F&& f) {
 template <typename F>
 auto OnceValues(F&& f) {
   using R = std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>;
-  static_assert(requires { std::tuple_size<R>::value; }, "f returns a std::pair or a std::tuple");
+  static_assert(
+      requires { std::tuple_size<R>::value; }, "f returns a std::pair or a std::tuple");
   return OnceValue(std::forward<F>(f));
 }
 

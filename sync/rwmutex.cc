@@ -31,8 +31,7 @@ void RWMutex::Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 bool RWMutex::TryLock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (!writer_.TryLock()) return false;
   int32_t expected = 0;
-  if (!readers_.compare_exchange_strong(expected, -kMaxReaders, std::memory_order_acquire,
-                                        std::memory_order_relaxed)) {
+  if (!readers_.compare_exchange_strong(expected, -kMaxReaders, std::memory_order_acquire, std::memory_order_relaxed)) {
     writer_.Unlock();
     return false;
   }

@@ -4,17 +4,20 @@
 //   { gyre::ReaderLock lock(&mu); ... }      // or std::shared_lock lock(mu)
 //   { gyre::WriterLock lock(&mu); ... }      // or std::unique_lock lock(mu)
 //
-// A writer that waits keeps new readers out, and readers that came while a writer held the lock go before the next writer: so
-// neither starves the other. For that reason a goroutine must not take a read lock twice: a writer may have come in between.
-// A read lock cannot become a write lock. Locks have no owner: another goroutine may let go. Letting go of what is
-// not held is a fatal error. Taking a read lock and letting it go are one atomic instruction each where no writer is about.
+// A writer that waits keeps new readers out, and readers that came while a writer held the lock go before the next
+// writer: so neither starves the other. For that reason a goroutine must not take a read lock twice: a writer may have
+// come in between. A read lock cannot become a write lock. Locks have no owner: another goroutine may let go. Letting
+// go of what is not held is a fatal error. Taking a read lock and letting it go are one atomic instruction each where
+// no writer is about.
 //
 // It may be destroyed once each call to it has returned (a Mutex asks for less).
 //
 // Invariants
-//  1. readers_ is the number of readers that hold the lock or wait for it; less kMaxReaders while a writer holds the lock
+//  1. readers_ is the number of readers that hold the lock or wait for it; less kMaxReaders while a writer holds the
+//  lock
 //     or waits for readers to leave. The writer that subtracted it holds writer_.
-//  2. draining_, while a writer waits: the readers that it still waits for. The one that counts it to 0 wakes the writer.
+//  2. draining_, while a writer waits: the readers that it still waits for. The one that counts it to 0 wakes the
+//  writer.
 //     It goes below 0 while readers that the writer has yet to add have left already.
 //  3. A reader that finds readers_ negative on its way in waits at reader_sema_, for the token that the writer gives to
 //     each of those as it leaves.
@@ -52,7 +55,8 @@ class ABSL_LOCKABLE RWMutex : private ReadLocker {
   void RLock() ABSL_SHARED_LOCK_FUNCTION() {
     internal::ExplorePoint();
     // Acquire: what the last writer did is visible.
-    if (readers_.fetch_add(1, std::memory_order_acquire) < 0) [[unlikely]] RLockSlow();
+    if (readers_.fetch_add(1, std::memory_order_acquire) < 0) [[unlikely]]
+      RLockSlow();
   }
 
   // Never waits.
@@ -70,7 +74,8 @@ class ABSL_LOCKABLE RWMutex : private ReadLocker {
   void RUnlock() ABSL_UNLOCK_FUNCTION() {
     // Release: what this reader read, it read before the next writer writes.
     const int32_t before = readers_.fetch_sub(1, std::memory_order_release);
-    if (before <= 0) [[unlikely]] RUnlockSlow(before);
+    if (before <= 0) [[unlikely]]
+      RUnlockSlow(before);
   }
 
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION();
@@ -102,8 +107,12 @@ class ABSL_LOCKABLE RWMutex : private ReadLocker {
   Mutex writer_;  // held by the writer that has the lock, or waits for readers to leave
 };
 
-inline void ReadLocker::Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { static_cast<RWMutex*>(this)->RLock(); }
-inline void ReadLocker::Unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { static_cast<RWMutex*>(this)->RUnlock(); }
+inline void ReadLocker::Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  static_cast<RWMutex*>(this)->RLock();
+}
+inline void ReadLocker::Unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  static_cast<RWMutex*>(this)->RUnlock();
+}
 
 // Hold an RWMutex for a scope.
 class ABSL_SCOPED_LOCKABLE ReaderLock {

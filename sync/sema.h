@@ -10,7 +10,8 @@
 //  1. tokens_ > 0 only while the queue is empty.
 //  2. A node is in the queue from the moment its goroutine prepared to park until a Release takes it out; who took it
 //     out readies the goroutine once, after the lock has been let go, and before that reads what it needs of the node.
-//  3. Once a goroutine has been readied, or has found a token, the Release that it owes this to touches the semaphore no
+//  3. Once a goroutine has been readied, or has found a token, the Release that it owes this to touches the semaphore
+//  no
 //     more (except that it may wake a kernel thread by the lock's address, without reading there). So the woken one may
 //     free the semaphore, if it knows that no one else is about to use it.
 #ifndef GYRE_SYNC_SEMA_H_
@@ -41,8 +42,8 @@ class Sema {
   // Adds n tokens.
   void Release(uint32_t n = 1);
 
-  // Adds one token; if that has woken a goroutine, lets it run before the caller goes on. For a lock that passes directly
-  // from hand to hand: all others would only queue up behind one that owns it and does not run.
+  // Adds one token; if that has woken a goroutine, lets it run before the caller goes on. For a lock that passes
+  // directly from hand to hand: all others would only queue up behind one that owns it and does not run.
   void HandOff();
 
  private:

@@ -24,9 +24,12 @@ void Semaphore::Acquire(int64_t n) {
   internal::CheckPreempt();
   Blocked self(n);
   switch (Enqueue(&self)) {
-    case Outcome::kTaken: return;
-    case Outcome::kNever: internal::ParkForever(WaitReason::kSemacquire);
-    case Outcome::kQueued: self.sema.Acquire(WaitReason::kSemacquire, this);
+    case Outcome::kTaken:
+      return;
+    case Outcome::kNever:
+      internal::ParkForever(WaitReason::kSemacquire);
+    case Outcome::kQueued:
+      self.sema.Acquire(WaitReason::kSemacquire, this);
   }
 }
 

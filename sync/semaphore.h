@@ -7,8 +7,8 @@
 //
 // `memory.Acquire(ctx, size)`, which gives up when a context ends and returns its error, needs context/semaphore.h.
 //
-// First come, first served: a small request behind a large one waits, so that the large one gets its turn. One that asks for
-// more than there is in all never gets it, and holds up nobody. A negative number of units is a panic.
+// First come, first served: a small request behind a large one waits, so that the large one gets its turn. One that
+// asks for more than there is in all never gets it, and holds up nobody. A negative number of units is a panic.
 #ifndef GYRE_SYNC_SEMAPHORE_H_
 #define GYRE_SYNC_SEMAPHORE_H_
 

@@ -4,9 +4,9 @@
 //   for (const Url& url : urls) wg.Go([&url] { Fetch(url); });
 //   wg.Wait();
 //
-// Add (and Go) must come before the Wait that is to see them; a group may be used again once Wait has returned. A negative
-// count is a panic. What happened before Done is visible after the Wait that it ends. The group may be destroyed when
-// all its Waits have returned, though the last Done has not.
+// Add (and Go) must come before the Wait that is to see them; a group may be used again once Wait has returned. A
+// negative count is a panic. What happened before Done is visible after the Wait that it ends. The group may be
+// destroyed when all its Waits have returned, though the last Done has not.
 #ifndef GYRE_SYNC_WAIT_GROUP_H_
 #define GYRE_SYNC_WAIT_GROUP_H_
 
@@ -31,7 +31,8 @@ class WaitGroup {
     // passes on what all the others did.
     const uint64_t change = static_cast<uint64_t>(static_cast<int64_t>(delta)) << 32;
     const uint64_t state = state_.fetch_add(change, std::memory_order_acq_rel) + change;
-    if (Count(state) < 0 || Waiters(state) != 0) [[unlikely]] Settle(state, delta);
+    if (Count(state) < 0 || Waiters(state) != 0) [[unlikely]]
+      Settle(state, delta);
   }
 
   void Done() { Add(-1); }

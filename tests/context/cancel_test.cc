@@ -22,8 +22,8 @@ namespace {
 
 using context::AfterFunc;
 using context::Background;
-using context::CancelFunc;
 using context::Canceled;
+using context::CancelFunc;
 using context::Cause;
 using context::Context;
 using context::DeadlineExceeded;
@@ -44,7 +44,9 @@ bool IsDone(const Context& ctx) {
   return ctx.Done().TryRecv(unit, ok);
 }
 
-size_t Children(const Context& ctx) { return internal::CancelState::Of(ctx.impl())->ChildCount(); }
+size_t Children(const Context& ctx) {
+  return internal::CancelState::Of(ctx.impl())->ChildCount();
+}
 
 GYRE_TEST(ContextCancel, CX_03_AllDescendantsAreDoneWhenCancelReturns) {
   auto [root, cancel] = WithCancel(Background());
@@ -188,7 +190,9 @@ void TryLayers(uint32_t seed, bool timeouts) {
         cancels.push_back(cancel);
         break;
       }
-      case 2: ctx = MakeCustom<Wrapped>(ctx).first; break;
+      case 2:
+        ctx = MakeCustom<Wrapped>(ctx).first;
+        break;
       default:
         ctx = WithValue(ctx, numbers, i);
         values.emplace_back(numbers++, i);

@@ -154,7 +154,9 @@ struct Key2 {
 struct NotComparable {};
 
 template <typename Key>
-concept UsableAsKey = requires(Key key) { WithValue(Background(), key, 1); };
+concept UsableAsKey = requires(Key key) {
+  WithValue(Background(), key, 1);
+};
 static_assert(UsableAsKey<Key1>);
 static_assert(!UsableAsKey<NotComparable>);  // CX-13's "key is not comparable", when it is compiled
 

@@ -19,7 +19,9 @@ using internal::Sema;
 using testing::AwaitWaiting;
 using testing::Scaled;
 
-void Take(Sema& sema) { sema.Acquire(WaitReason::kSemacquire, &sema); }
+void Take(Sema& sema) {
+  sema.Acquire(WaitReason::kSemacquire, &sema);
+}
 
 GYRE_TEST(Sema, MU_09_HammeredEndsWithOneToken) {
   Sema sema(1);

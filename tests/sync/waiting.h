@@ -1,5 +1,5 @@
-// Looks at what the goroutines of the calling one's runtime wait for: so that a test can wait until others have blocked.
-// Only while nobody starts goroutines: one that is being made cannot be looked at.
+// Looks at what the goroutines of the calling one's runtime wait for: so that a test can wait until others have
+// blocked. Only while nobody starts goroutines: one that is being made cannot be looked at.
 #ifndef GYRE_TESTS_SYNC_WAITING_H_
 #define GYRE_TESTS_SYNC_WAITING_H_
 
