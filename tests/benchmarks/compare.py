@@ -287,18 +287,23 @@ def machine():
 
 
 def commit():
+    """The commit that is checked out, and whether the files differ from it. Asked for before the first run."""
     workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
     if not workspace:
         return ""
-    said = subprocess.run(["git", "-C", workspace, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True)
-    return said.stdout.strip()
+
+    def git(*words):
+        return subprocess.run(["git", "-C", workspace] + list(words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              text=True).stdout.strip()
+
+    head = git("rev-parse", "--short", "HEAD")
+    return head and " at %s%s" % (head, " with changes" if git("status", "--porcelain", "--untracked-files=no") else "")
 
 
 def main(arguments):
     options = parse_arguments(arguments)
     options.gyre_flags = shlex.split(options.gyre_flags)
-    began, on = time.strftime("%Y-%m-%d %H:%M"), machine()
+    began, on, source = time.strftime("%Y-%m-%d %H:%M"), machine(), commit()
     with tempfile.TemporaryDirectory(prefix="gyre_peers_") as temporary:
         folder = user_path(options.peers_dir) if options.peers_dir else pathlib.Path(temporary)
         gyre = Program("gyre", user_path(options.gyre) if options.gyre else HERE / "rows_release")
@@ -312,7 +317,7 @@ def main(arguments):
         notes = set()
         results = run_all([gyre] + peers, runs, options, notes)
     rows = [TableRow(line, results, runs, options.scale == 1) for line in lines]
-    versions = ["gyre %s%s" % (gyre.version, " at " + commit() if commit() else "")]
+    versions = ["gyre %s%s" % (gyre.version, source)]
     versions += ["%s %s" % (TITLES[peer.name], peer.version) for peer in peers if peer.version]
     report = [
         render(rows, [peer.name for peer in peers]), "",
