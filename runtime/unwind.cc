@@ -15,6 +15,7 @@
 #include "runtime/go.h"
 #include "runtime/panic.h"
 #include "runtime/park.h"
+#include "runtime/sanitizers.h"
 
 namespace gyre::internal {
 
@@ -38,6 +39,7 @@ _Unwind_Reason_Code StopAtBottom(int, _Unwind_Action actions, _Unwind_Exception_
   std::memset(exception, 0, sizeof(*exception));
   exception->exception_class = kGoexitClass;
   exception->exception_cleanup = &ContinueGoexit;
+  sanitizers::BeforeUnwind();
   _Unwind_ForcedUnwind(exception, &StopAtBottom, nullptr);
   Fatal("gyre::Goexit: the stack cannot be unwound (code compiled without unwind tables is on it)");
 }
