@@ -119,6 +119,7 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   }
   // Not in the destructor: threads that end hold on to this object for a while, and foreign threads must not give it timers.
   RemoveLiveCore(this);
+  engine_->StopMonitor();  // first, for it starts spare machines
   // Those who run come to the scheduler, or are stopped where they are.
   const Nanos ended = engine_->Now();
   for (int round = 0;; ++round) {
@@ -134,7 +135,6 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
     }
     engine_->Relax(round);
   }
-  engine_->StopMonitor();
   preemption_->Stop();
   return machines_alive_.load(std::memory_order_acquire) == 0;
 }
