@@ -76,7 +76,6 @@ absl::Status Core::Start() {
   if (absl::Status status = stacks_->Start(proc_count_, stacks->options); !status.ok()) return status;
   if (absl::Status status = preemption_->Start(*this, preemption->options); !status.ok()) return status;
   policy_traits_ = policy_->traits();
-  stack_traits_ = stacks_->traits();
   preemption_traits_ = preemption_->traits();
   timed_ = policy_traits_.wants_times || virtual_;
 

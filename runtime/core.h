@@ -202,7 +202,6 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::unique_ptr<StackAllocator> stacks_;
   std::unique_ptr<PreemptionStrategy> preemption_;
   PolicyTraits policy_traits_;
-  StackTraits stack_traits_;
   PreemptionTraits preemption_traits_;
   bool timed_ = false;    // the policy, or virtual time, wants to know when everything happens
   bool virtual_ = false;  // the engine's time is: it is told what happens
