@@ -2,7 +2,7 @@
 // digests into another. It measures a runtime under real work with system calls of very different lengths.
 //
 // The answer is the digest of the list that `sha256sum` would print, ordered by path:
-//   find FOLDER -type f -not -path '*/.*' | LC_ALL=C sort | xargs sha256sum | sha256sum
+//   find FOLDER -name '.*' -prune -o -type f -print | LC_ALL=C sort | xargs sha256sum | sha256sum
 // The same is worked out sequentially first, so that the measured part finds the files in the page cache.
 #include <fcntl.h>
 #include <openssl/evp.h>
