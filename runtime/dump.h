@@ -30,6 +30,9 @@ std::string TypeName(const std::type_info& type);
 // "panic: <text>", a blank line, all goroutines, exit code 2.
 [[noreturn]] void FatalPanic(const std::string& text, void* const* frames, int frame_count);
 
+// Fatal (panic.h) with a line before its own: where Go's runtime explains a fatal error, it does so first.
+[[noreturn]] void FatalAfter(const std::string& line, const std::string& text);
+
 // Writes to stderr and exits with 2, running no destructor; standard output is flushed.
 [[noreturn]] void DieWith(const std::string& text);
 

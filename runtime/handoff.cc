@@ -28,6 +28,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/blocking.h"
 #include "runtime/core.h"
+#include "runtime/dump.h"
 #include "runtime/foreign.h"
 #include "runtime/panic.h"
 #include "runtime/park.h"
@@ -56,8 +57,7 @@ Machine* Core::TakeSpare() {
 
 absl::Status Core::TryStartMachine(Processor* p, bool as_spare) {
   if (machines_alive_.load(std::memory_order_relaxed) >= config_.max_threads) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("thread exhaustion: the program exceeds its ", config_.max_threads, "-thread limit (--max_threads)"));
+    return absl::OutOfRangeError("thread exhaustion (--max_threads)");
   }
   Machine* m = NewMachine();
   m->starts_as_spare = as_spare;
@@ -69,7 +69,11 @@ absl::Status Core::TryStartMachine(Processor* p, bool as_spare) {
 }
 
 void Core::StartMachineFor(Processor* p) {
-  if (absl::Status status = TryStartMachine(p, /*as_spare=*/false); !status.ok()) Fatal(std::string(status.message()));
+  if (absl::Status status = TryStartMachine(p, /*as_spare=*/false); !status.ok()) {
+    const bool limit = absl::IsOutOfRange(status);
+    FatalAfter(limit ? absl::StrCat("runtime: program exceeds ", config_.max_threads, "-thread limit\n") : "",
+               std::string(status.message()));
+  }
 }
 
 void Core::HandOff(Processor* p) {

@@ -36,6 +36,13 @@ void FatalPanic(const std::string& text, void* const* frames, int frame_count) {
   DieWith(absl::StrCat("panic: ", text, "\n\n", DumpGoroutines(frames, frame_count)));
 }
 
+void FatalAfter(const std::string& line, const std::string& text) {
+  NoPreemptEnter();
+  TellEngine("fatal error: ", text, nullptr, 0);
+  DieAlone();
+  DieWith(absl::StrCat(line, "fatal error: ", text, "\n\n", DumpGoroutines(nullptr, 0)));
+}
+
 void BadTransition(const void* g, GState expected, GState found, GState to) {
   Fatal(absl::StrCat("goroutine at 0x", absl::Hex(reinterpret_cast<uintptr_t>(g)), " should go from ",
                      GStateName(expected), " to ", GStateName(to), " but is ", GStateName(found)));
@@ -49,11 +56,6 @@ PanicError::PanicError(std::string text)
 void Panic(std::string text) { throw PanicError(std::move(text)); }
 void PanicRuntimeError(std::string text) { throw RuntimeError(std::move(text)); }
 
-void Fatal(const std::string& text) {
-  internal::NoPreemptEnter();
-  internal::TellEngine("fatal error: ", text, nullptr, 0);
-  internal::DieAlone();
-  internal::DieWith(absl::StrCat("fatal error: ", text, "\n\n", internal::DumpGoroutines(nullptr, 0)));
-}
+void Fatal(const std::string& text) { internal::FatalAfter("", text); }
 
 }  // namespace gyre

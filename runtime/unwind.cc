@@ -61,7 +61,8 @@ void ContinueGoexit(_Unwind_Reason_Code, _Unwind_Exception* exception) {
   } catch (const std::string& text) {
     FatalPanic(text, nullptr, 0);
   } catch (const char* text) {
-    FatalPanic(text, nullptr, 0);
+    // `throw nullptr` comes here too.
+    FatalPanic(text != nullptr ? text : "panic called with nil argument", nullptr, 0);
   } catch (int number) {
     FatalPanic(absl::StrCat(number), nullptr, 0);
   } catch (...) {

@@ -2,7 +2,8 @@
 // divided by its weight. Linux's completely fair scheduler (Molnar, 2007), with one queue for all processors.
 //
 // Where a goroutine's virtual runtime stands when it is enqueued
-//   a new one     at the floor, the least that is about: it owes nothing and is owed nothing
+//   a new one     where its maker is by now, but not below the floor, the least that is about: it owes nothing and is
+//                 owed nothing, and a line of goroutines that each make the next ages like one that goes on
 //   a woken one   where it was, but at most `credit` below the floor: waiting does not save up a share for later
 //   a yielder     at least where the first in the queue is, and behind it
 //   a preempted   where it was
@@ -13,6 +14,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -49,19 +51,20 @@ class FairPolicy final : public SchedulerPolicy {
     SpinLockHolder hold(lock_);
     procs_ = topology.procs;
     running_.Reset(topology.procs);
+    turns_.assign(static_cast<size_t>(topology.procs), Turn());
     return absl::OkStatus();
   }
 
   PolicyTraits traits() const override { return {.wants_times = true}; }
 
-  WakeHint Enqueue(ProcContext&, Task* t, EnqueueReason why) override {
+  WakeHint Enqueue(ProcContext& from, Task* t, EnqueueReason why) override {
     SpinLockHolder hold(lock_);
     State& state = t->Policy<State>();
     state.virtual_time += (t->ran_for - state.counted) * Task::kDefaultWeight / t->weight;
     state.counted = t->ran_for;
     if (!state.placed) {
       state.placed = true;
-      state.virtual_time += floor_;
+      state.virtual_time += why == EnqueueReason::kNew ? std::max(floor_, MakersTime(from)) : floor_;
     } else if (why == EnqueueReason::kUnblocked || why == EnqueueReason::kInjected) {
       state.virtual_time = std::max(state.virtual_time, floor_ - credit_);
     } else if (why == EnqueueReason::kYielded && !queue_.empty()) {
@@ -92,6 +95,7 @@ class FairPolicy final : public SchedulerPolicy {
     }
     if (t == nullptr) {
       running_.Idle(p.id);
+      turns_[p.id] = Turn();
       return {};
     }
     size_.store(queue_.size(), std::memory_order_relaxed);
@@ -101,6 +105,7 @@ class FairPolicy final : public SchedulerPolicy {
     const int64_t competing = queued_weight_ + static_cast<int64_t>(state.weight) * (procs_ - 1);
     queued_weight_ -= state.weight;
     running_.Runs(p.id, state.virtual_time);
+    turns_[p.id] = {state.virtual_time, p.now, state.weight};
     if (rescued) return {t, rescue_.kSlice};
     floor_ = std::max(floor_, state.virtual_time);
     const double share = static_cast<double>(state.weight) * procs_ / static_cast<double>(competing);
@@ -113,6 +118,13 @@ class FairPolicy final : public SchedulerPolicy {
   }
 
  private:
+  // The virtual runtime of what runs on `from` now.
+  Nanos MakersTime(const ProcContext& from) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+    if (from.id == kNoProc || turns_[from.id].weight == 0) return 0;
+    const Turn& turn = turns_[from.id];
+    return turn.virtual_time + (from.now - turn.since) * Task::kDefaultWeight / turn.weight;
+  }
+
   // Zero bytes: not placed yet.
   struct State {
     Nanos virtual_time;
@@ -122,6 +134,12 @@ class FairPolicy final : public SchedulerPolicy {
     uint32_t weight;  // as it was when the task was enqueued
     bool placed;
     schedulers::RescueLinks rescue;
+  };
+  // What a processor runs: its virtual runtime when it was picked, and when that was.
+  struct Turn {
+    Nanos virtual_time = 0;
+    Nanos since = 0;
+    uint32_t weight = 0;  // 0: nothing
   };
   struct Order {
     static bool Before(Task& a, Task& b) {
@@ -146,6 +164,7 @@ class FairPolicy final : public SchedulerPolicy {
   Nanos floor_ ABSL_GUARDED_BY(lock_) = 0;  // the most that any picked task's virtual runtime was; it never falls
   // What each had when it was picked: what it has run since is not known, so a preemption may come late, never early.
   schedulers::RunningSet<Nanos> running_ ABSL_GUARDED_BY(lock_);
+  std::vector<Turn> turns_ ABSL_GUARDED_BY(lock_);
 };
 
 }  // namespace

@@ -17,8 +17,7 @@ std::vector<uint64_t> Range(uint64_t first, uint64_t last) {
   return v;
 }
 
-// SC-01.
-TEST(Gmp, TheNewestRunsNextAndTheRestInOrder) {
+TEST(Gmp, SC_01_TheNewestRunsNextAndTheRestInOrder) {
   PolicyHarness h("gmp", 1);
   for (int i = 0; i < 10; ++i) h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
   std::vector<uint64_t> expected = {10, 1, 2, 3, 4, 5, 6, 7, 8, 9};
@@ -31,8 +30,7 @@ TEST(Gmp, WithoutRunnextAllIsInOrder) {
   EXPECT_EQ(h.Drain(0, PickMode::kFast), Range(1, 10));
 }
 
-// SC-02.
-TEST(Gmp, YieldersAlternate) {
+TEST(Gmp, SC_02_YieldersAlternate) {
   for (const char* spec : {"gmp", "gmp:yielded=shared"}) {
     PolicyHarness h(spec, 1);
     Task* a = h.NewTask();
@@ -47,9 +45,9 @@ TEST(Gmp, YieldersAlternate) {
   }
 }
 
-// SC-06: 256 in the ring and one in runnext; the next push moves the older half, and what it pushes, to the shared
+// 256 in the ring and one in runnext; the next push moves the older half, and what it pushes, to the shared
 // queue.
-TEST(Gmp, AFullRingSpillsHalf) {
+TEST(Gmp, SC_06_AFullRingSpillsHalf) {
   PolicyHarness h("gmp:shared_every=1000000", 2);
   for (int i = 0; i < 257; ++i) h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
   EXPECT_EQ(h.policy().Stats().overflows, 0u);
@@ -76,8 +74,7 @@ TEST(Gmp, ABurstIsRunOnceEach) {
   EXPECT_EQ(std::set<uint64_t>(ids.begin(), ids.end()).size(), 10'000u);
 }
 
-// SC-05.
-TEST(Gmp, TheSharedQueueGoesFirstOnEvery61stPick) {
+TEST(Gmp, SC_05_TheSharedQueueGoesFirstOnEvery61stPick) {
   PolicyHarness h("gmp", 1);
   Task* busy = h.NewTask();
   Task* injected = h.NewTask();
@@ -147,8 +144,8 @@ TEST(Gmp, AThiefTakesHalfOrOneOrNothing) {
   }
 }
 
-// SC-10: what a processor is about to run is left to it, unless the processor is busy with something long.
-TEST(Gmp, ASearchTakesRunnextOnlyFromAProcessorThatDoesNotMove) {
+// What a processor is about to run is left to it, unless the processor is busy with something long.
+TEST(Gmp, SC_10_ASearchTakesRunnextOnlyFromAProcessorThatDoesNotMove) {
   PolicyHarness h("gmp", 2);
   Task* a = h.NewTask();
   for (int i = 0; i < 100; ++i) {  // a pair at work: each time the victim has picked in between

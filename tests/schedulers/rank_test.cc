@@ -179,6 +179,25 @@ TEST(Fair, ANewTaskOwesNothingAndIsOwedNothing) {
   EXPECT_NEAR(static_cast<double>(young->ran_for), static_cast<double>(old->ran_for - before), 7.0 * kMilli);
 }
 
+// A line of tasks that each make the next and end, so soon that no one's turn is over.
+TEST(Fair, SC_05_ALineOfShortTasksKeepsNobodyOut) {
+  PolicyHarness h("fair", 1);
+  Task* waiting = h.NewTask();
+  h.Enqueue(0, waiting, EnqueueReason::kNew);
+  ASSERT_EQ(h.Pick(0), waiting);
+  waiting->ran_for = kMilli;
+  h.now += kMilli;
+  h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
+  h.Enqueue(0, waiting, EnqueueReason::kUnblocked);
+  int made = 0;
+  while (h.Pick(0) != waiting) {
+    ASSERT_LT(++made, 1000);
+    h.now += kMilli / 100;
+    h.Enqueue(0, h.NewTask(), EnqueueReason::kNew);
+  }
+  EXPECT_GT(made, 0);
+}
+
 TEST(Fair, AYielderGoesBehindTheNextInLine) {
   PolicyHarness h("fair", 1);
   Task* a = h.NewTask();

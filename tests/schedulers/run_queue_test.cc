@@ -54,8 +54,7 @@ TEST(RunQueue, OnlyAFullRingGivesItsOlderHalf) {
   EXPECT_EQ(queue.PopAlone(), &tasks[kCapacity / 2]);
 }
 
-// SC-07.
-TEST(RunQueue, AThiefTakesHalfRoundedUp) {
+TEST(RunQueue, SC_07_AThiefTakesHalfRoundedUp) {
   for (uint32_t k = 0; k <= kCapacity; ++k) {
     RunQueue victim, thief;
     std::vector<Task> tasks(k);
@@ -146,8 +145,7 @@ TEST(RunQueue, NothingIsLostOrDoubledAmongThreads) {
   for (int i = 0; i < kTasks; ++i) ASSERT_EQ(seen[i].load(), 1) << "task " << i;
 }
 
-// SC-08.
-TEST(StealOrder, VisitsEveryOtherOnce) {
+TEST(StealOrder, SC_08_VisitsEveryOtherOnce) {
   for (uint32_t n = 1; n <= 64; ++n) {
     StealOrder order;
     order.Reset(n);

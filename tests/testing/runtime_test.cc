@@ -39,7 +39,9 @@ class ThreadsafeDeathTests final : public ::testing::Environment {
 const ::testing::Environment* const threadsafe_death_tests =
     ::testing::AddGlobalTestEnvironment(new ThreadsafeDeathTests);
 
-void OnTimeout(int) { Fatal(absl::StrCat("the test took longer than ", kTimeoutSeconds, " seconds")); }
+std::string running;  // the configuration that a body runs under
+
+void OnTimeout(int) { Fatal(absl::StrCat("the test took longer than ", kTimeoutSeconds, " seconds under ", running)); }
 
 // Kills a test that hangs. A signal, not a thread: a foreign thread would switch deadlock detection off.
 class Watchdog {
@@ -122,6 +124,7 @@ void RunUnder(const std::vector<Config>& configs, const std::function<void()>& b
   for (const Config& config : configs) {
     SCOPED_TRACE(config.ToString());
     const bool failed_before = ::testing::Test::HasFailure();
+    running = config.ToString();
     Watchdog watchdog;
     absl::StatusOr<std::unique_ptr<Runtime>> runtime = Runtime::Create(config);
     ASSERT_TRUE(runtime.ok()) << runtime.status();
