@@ -107,6 +107,7 @@ std::vector<Section> Sections() {
   sections.push_back(PluginSection("Schedulers (--scheduler)", "schedulers", PluginKind::kScheduler));
   sections.push_back(PluginSection("Stacks (--stack)", "stacks", PluginKind::kStack));
   sections.push_back(PluginSection("Preemption (--preemption)", "preemptions", PluginKind::kPreemption));
+  sections.push_back(PluginSection("Exploration (explore --strategy)", "strategies", PluginKind::kStrategy));
   Section workloads{"Workloads", "workloads", {}};
   for (const Workload& workload : Workloads()) {
     workloads.entries.push_back({workload.name, workload.help, "", AllParameters(workload)});
@@ -193,7 +194,7 @@ Command ListCommand() {
   return {
       .name = "list",
       .arguments = "[--json[=FILE]]",
-      .summary = "shows the engines, schedulers, stacks, preemption strategies and workloads, with their options",
+      .summary = "shows the engines, schedulers, stacks, preemption and exploration strategies and workloads, with their options",
       .description =
           "Each option is shown with its default. An option of a plug-in is written behind its name, with a colon:\n"
           "--scheduler=gmp:steal=one,runnext=off. A parameter of a workload is a word behind the workload's name:\n"

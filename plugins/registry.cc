@@ -196,6 +196,8 @@ absl::string_view PluginKindName(PluginKind kind) {
       return "stack";
     case PluginKind::kPreemption:
       return "preemption";
+    case PluginKind::kStrategy:
+      return "strategy";
   }
   return "plug-in";
 }
@@ -222,6 +224,12 @@ absl::StatusOr<Configured<PreemptionStrategy>> MakePreemption(absl::string_view 
   absl::StatusOr<Resolved> found = Resolve(PluginKind::kPreemption, spec);
   if (!found.ok()) return found.status();
   return Configured<PreemptionStrategy>{found->registration->preemption(), std::move(found->options)};
+}
+
+absl::StatusOr<Configured<ExplorationStrategy>> MakeStrategy(absl::string_view spec) {
+  absl::StatusOr<Resolved> found = Resolve(PluginKind::kStrategy, spec);
+  if (!found.ok()) return found.status();
+  return Configured<ExplorationStrategy>{found->registration->strategy(), std::move(found->options)};
 }
 
 std::vector<PluginInfo> ListPlugins(PluginKind kind) {

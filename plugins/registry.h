@@ -31,6 +31,7 @@
 #include "plugins/preemption.h"
 #include "plugins/scheduler.h"
 #include "plugins/stack.h"
+#include "plugins/strategy.h"
 
 namespace gyre {
 
@@ -38,14 +39,14 @@ namespace gyre {
 // that a shared object built against another number finds no such function and is refused before any of its code has
 // run.
 #ifndef GYRE_PLUGIN_INTERFACE_VERSION
-#define GYRE_PLUGIN_INTERFACE_VERSION 1
+#define GYRE_PLUGIN_INTERFACE_VERSION 2
 #endif
 #define GYRE_INTERNAL_CAT2(a, b) a##b
 #define GYRE_INTERNAL_CAT(a, b) GYRE_INTERNAL_CAT2(a, b)
 #define GYRE_INTERNAL_REGISTER_PLUGIN GYRE_INTERNAL_CAT(RegisterPluginV, GYRE_PLUGIN_INTERFACE_VERSION)
 
-enum class PluginKind : uint8_t { kScheduler, kStack, kPreemption };
-absl::string_view PluginKindName(PluginKind kind);  // "scheduler", "stack", "preemption"
+enum class PluginKind : uint8_t { kScheduler, kStack, kPreemption, kStrategy };
+absl::string_view PluginKindName(PluginKind kind);  // "scheduler", "stack", "preemption", "strategy"
 
 struct PluginInfo {
   std::string name;
@@ -67,6 +68,7 @@ struct Configured {
 absl::StatusOr<Configured<SchedulerPolicy>> MakeScheduler(absl::string_view spec);
 absl::StatusOr<Configured<StackAllocator>> MakeStackAllocator(absl::string_view spec);
 absl::StatusOr<Configured<PreemptionStrategy>> MakePreemption(absl::string_view spec);
+absl::StatusOr<Configured<ExplorationStrategy>> MakeStrategy(absl::string_view spec);
 
 // Sorted by name.
 std::vector<PluginInfo> ListPlugins(PluginKind kind);
@@ -89,6 +91,7 @@ struct Registration {
   std::function<std::unique_ptr<SchedulerPolicy>(Configured<SchedulerPolicy>)> scheduler_wrapper;
   std::function<std::unique_ptr<StackAllocator>()> stack;
   std::function<std::unique_ptr<PreemptionStrategy>()> preemption;
+  std::function<std::unique_ptr<ExplorationStrategy>()> strategy;
 };
 
 // Returns true. What cannot be registered aborts the program (a built-in plug-in) or makes the load fail (a shared
@@ -122,5 +125,7 @@ bool GYRE_INTERNAL_REGISTER_PLUGIN(Registration registration);
   GYRE_INTERNAL_REGISTER(kStack, name, help, stack, [] { return std::make_unique<Class>(); }, __VA_ARGS__)
 #define GYRE_REGISTER_PREEMPTION(name, Class, help, ...)                                                          \
   GYRE_INTERNAL_REGISTER(kPreemption, name, help, preemption, [] { return std::make_unique<Class>(); }, __VA_ARGS__)
+#define GYRE_REGISTER_STRATEGY(name, Class, help, ...)                                                            \
+  GYRE_INTERNAL_REGISTER(kStrategy, name, help, strategy, [] { return std::make_unique<Class>(); }, __VA_ARGS__)
 
 #endif  // GYRE_PLUGINS_REGISTRY_H_

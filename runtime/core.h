@@ -14,6 +14,7 @@
 #ifndef GYRE_RUNTIME_CORE_H_
 #define GYRE_RUNTIME_CORE_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -60,12 +61,19 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   // Where times are kept: `left` has run on `p` until now. Before anybody else may find it.
   void AccountRun(Processor* p, G* left);
 
+  // Before the policy gets `g`, where times are kept.
+  void NoteRunnable(ProcContext& context, G* g) {
+    g->ready_at = context.now = engine_->Now();
+    if (virtual_) ++runnable_;
+  }
+
   // ---- idle.cc ----
   // After an Enqueue: acts on the policy's hint. Preemption is off.
   void ActOn(WakeHint hint, Processor* here) {
     if (hint.kind != WakeHint::kNone && (here == nullptr || proc_count_ > 1)) ActOnSlow(hint);
   }
   void WakeForTimer(ProcId proc);              // a timer became the earliest of `proc`, which may sleep
+  void TimerBecameEarliest(Nanos when) { no_timer_before_ = std::min(no_timer_before_, when); }  // in virtual time
   void WakeEverybody();                        // the runtime stops
   // For an engine with virtual time, which does the monitor's work: a processor that computes has timers that are due.
   void WakeForOverdueTimers() { WakeOneIdle(); }
@@ -160,7 +168,10 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
     g->last_proc = p->context.id;
     p->dispatches.Add(1);
     if (timed_) [[unlikely]] {
-      if (virtual_) engine_->Dispatching(p->context.id, *g);
+      if (virtual_) {
+        --runnable_;
+        engine_->Dispatching(p->context.id, *g);
+      }
       p->dispatched_at = p->context.now = engine_->Now();
     }
   }
@@ -205,6 +216,9 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   PreemptionTraits preemption_traits_;
   bool timed_ = false;    // the policy, or virtual time, wants to know when everything happens
   bool virtual_ = false;  // the engine's time is: it is told what happens
+  // Virtual time only, where one kernel thread is all there is. What spares searches that can find nothing (idle.cc).
+  int64_t runnable_ = 0;            // enqueued, and not yet dispatched
+  Nanos no_timer_before_ = kNever;  // no processor has an earlier one
   int proc_count_ = 0;
   std::unique_ptr<Processor[]> procs_;
 

@@ -105,7 +105,7 @@ bool Core::AwaitProcessor(Machine* m, bool as_spare) {
   This().p = m->p;
   if (G* g = std::exchange(m->preempted, nullptr)) {
     ChangeState<GState::kPreempted, GState::kRunnable>(g->state, g);
-    if (timed_) [[unlikely]] g->ready_at = m->p->context.now = engine_->Now();
+    if (timed_) [[unlikely]] NoteRunnable(m->p->context, g);
     ActOn(policy_->Enqueue(m->p->context, g, EnqueueReason::kPreempted), m->p);
   }
   return true;

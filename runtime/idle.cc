@@ -167,15 +167,27 @@ G* Core::Search(Machine* m) {
     idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
   }
   for (int round = 0; round < kSearchRounds; ++round) {
-    if (G* g = Pick(p, PickMode::kSearch)) {
-      Charge(Cost::kSteal);
-      return g;
+    // In virtual time it is known when there is nothing to find: 256 processors that look at 256 queues each would take most
+    // of the simulator's own time.
+    if (!virtual_ || runnable_ != 0) {
+      if (G* g = Pick(p, PickMode::kSearch)) {
+        Charge(Cost::kSteal);
+        return g;
+      }
     }
     if ((p->attention.load(std::memory_order_relaxed) & kAttentionLeave) != 0) return nullptr;
     const Nanos now = engine_->Now();
+    if (virtual_ && no_timer_before_ > now) {
+      engine_->Relax(round);
+      continue;
+    }
     int fired = 0;
     for (ProcId id = 0; id < proc_count_; ++id) {
       if (procs_[id].timers.EarliestRelaxed() <= now) fired += RunTimersOf(procs_[id], now);
+    }
+    if (virtual_) {
+      no_timer_before_ = kNever;
+      for (ProcId id = 0; id < proc_count_; ++id) TimerBecameEarliest(procs_[id].timers.EarliestRelaxed());
     }
     if (fired == 0) engine_->Relax(round);
   }

@@ -58,7 +58,8 @@ void Core::YieldFrom(G* self, EnqueueReason why) {
   Processor* p = This().p;
   if (timed_) [[unlikely]] {
     AccountRun(p, self);
-    self->ready_at = p->dispatched_at = p->context.now;
+    NoteRunnable(p->context, self);
+    p->dispatched_at = p->context.now;
   }
   ChangeState<GState::kRunning, GState::kRunnable>(self->state, self);
   ActOn(policy_->Enqueue(p->context, self, why), p);
@@ -159,7 +160,7 @@ void Ready(G* g) {
   ThreadState& thread = This();
   if (Processor* p = thread.p; p != nullptr && thread.m->core == core) [[likely]] {
     p->readies.Add(1);
-    if (core->timed()) [[unlikely]] g->ready_at = p->context.now = core->Now();
+    if (core->timed()) [[unlikely]] core->NoteRunnable(p->context, g);
     core->ActOn(core->policy().Enqueue(p->context, g, EnqueueReason::kUnblocked), p);
   } else {
     core->Inject(g);

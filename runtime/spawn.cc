@@ -93,7 +93,7 @@ void Core::StartGoroutine(G* g) {
   ThreadState& thread = This();
   if (Processor* p = thread.p; p != nullptr && thread.m->core == this) [[likely]] {
     p->spawned.Add(1);
-    if (timed_) [[unlikely]] g->ready_at = p->context.now = engine_->Now();
+    if (timed_) [[unlikely]] NoteRunnable(p->context, g);
     if (policy_traits_.wants_task_hooks) [[unlikely]] policy_->TaskCreated(p->context, *g);
     ActOn(policy_->Enqueue(p->context, g, EnqueueReason::kNew), p);
   } else {
@@ -114,7 +114,7 @@ void Core::Inject(G* g) {
 }
 
 void Core::Inject(G* g, ProcContext& context) {
-  if (timed_) g->ready_at = context.now = engine_->Now();
+  if (timed_) NoteRunnable(context, g);
   ActOn(policy_->Enqueue(context, g, EnqueueReason::kInjected), nullptr);
 }
 

@@ -72,7 +72,9 @@ TimerHeap::~TimerHeap() {
 
 void TimerHeap::PublishEarliest() {
   const Nanos earliest = heap_.empty() ? kNever : heap_.front().when;
-  if (earliest != earliest_.load(std::memory_order_relaxed)) earliest_.store(earliest, std::memory_order_seq_cst);
+  if (earliest == earliest_.load(std::memory_order_relaxed)) return;
+  earliest_.store(earliest, std::memory_order_seq_cst);
+  if (core_->is_virtual()) [[unlikely]] core_->TimerBecameEarliest(earliest);
 }
 
 void TimerHeap::Insert(Timer* t) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "plugins/scheduler.h"
-#include "runtime/simulation/strategy.h"
+#include "plugins/strategy.h"
 
 namespace gyre::internal::simulation {
 
@@ -24,7 +24,7 @@ struct Decision {
 
 class Chooser {
  public:
-  explicit Chooser(Strategy* strategy) : strategy_(strategy) { strategy_->BeginRun(); }
+  explicit Chooser(ExplorationStrategy* strategy) : strategy_(strategy) { strategy_->BeginRun(); }
 
   // The running goroutine, `current`, could be preempted here. True: it must give way; the next Pick is settled.
   bool WantsPreemption(const Task& current);
@@ -39,7 +39,7 @@ class Chooser {
   uint64_t NumberOf(const Task& t);
   uint32_t Choose(const Alternatives& alternatives, uint64_t from);
 
-  Strategy* const strategy_;
+  ExplorationStrategy* const strategy_;
   std::vector<Task*> runnable_;     // longest first
   std::vector<uint64_t> ids_;       // } scratch
   std::vector<Task*> candidates_;   // }

@@ -27,7 +27,7 @@ Nanos AddSaturated(Nanos a, Nanos b) {
 
 }  // namespace
 
-SimulationEngine::SimulationEngine(const Config& config, const PluginOptions& options, Strategy* strategy)
+SimulationEngine::SimulationEngine(const Config& config, const PluginOptions& options, ExplorationStrategy* strategy)
     : costs_(CostsFrom(options)), seed_(config.seed != 0 ? config.seed : 1), shuffle_ties_(options.Choice("ties") == "random") {
   fibers_.emplace_back();
   current_ = &fibers_.front();
@@ -347,7 +347,7 @@ constexpr const char kName[] = "simulation";
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SimulationEngine>> MakeSimulationEngine(const Config& config, Strategy* strategy) {
+absl::StatusOr<std::unique_ptr<SimulationEngine>> MakeSimulationEngine(const Config& config, ExplorationStrategy* strategy) {
   absl::StatusOr<PluginSpec> spec = ParseSpec(config.engine);
   if (!spec.ok()) return spec.status();
   if (spec->name != kName) {

@@ -21,19 +21,19 @@
 #include <memory>
 #include <string>
 
+#include "plugins/strategy.h"
 #include "runtime/engine.h"
 #include "runtime/simulation/chooser.h"
 #include "runtime/simulation/costs.h"
 #include "runtime/simulation/event_queue.h"
 #include "runtime/simulation/fiber.h"
-#include "runtime/simulation/strategy.h"
 
 namespace gyre::internal::simulation {
 
 class SimulationEngine final : public Engine {
  public:
   // `strategy`: explores, and outlives the engine; null: as the options say.
-  SimulationEngine(const Config& config, const PluginOptions& options, Strategy* strategy = nullptr);
+  SimulationEngine(const Config& config, const PluginOptions& options, ExplorationStrategy* strategy = nullptr);
   ~SimulationEngine() override;
 
   Nanos Now() override { return now_; }
@@ -108,7 +108,6 @@ class SimulationEngine final : public Engine {
   int overdue_ = 0;               // fibers whose flag says so
   int active_ = 1;                // fibers that do not just wait for an unpark or a deadline
   G* waiter_ = nullptr;           // in WaitForOthers
-  std::unique_ptr<Strategy> own_strategy_;
   std::unique_ptr<Chooser> chooser_;
   bool catch_failures_ = false;
   std::string failure_;
@@ -119,7 +118,7 @@ class SimulationEngine final : public Engine {
 };
 
 // From config.engine, which must begin with "simulation"; an error says what is valid.
-absl::StatusOr<std::unique_ptr<SimulationEngine>> MakeSimulationEngine(const Config& config, Strategy* strategy);
+absl::StatusOr<std::unique_ptr<SimulationEngine>> MakeSimulationEngine(const Config& config, ExplorationStrategy* strategy);
 
 }  // namespace gyre::internal::simulation
 

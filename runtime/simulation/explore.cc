@@ -4,24 +4,22 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "plugins/decisions.h"
+#include "plugins/registry.h"
+#include "plugins/strategies/bounded_search.h"
+#include "plugins/strategies/follow.h"
 #include "runtime/go.h"
 #include "runtime/panic.h"
 #include "runtime/simulation/chooser.h"
 #include "runtime/simulation/run_simulation.h"
 #include "runtime/simulation/source_lines.h"
-#include "runtime/simulation/strategy.h"
 
 namespace gyre {
 
 namespace {
 
 using internal::simulation::Decision;
-using internal::simulation::Decisions;
 using internal::simulation::SimulationEngine;
-using internal::simulation::Strategy;
-
-constexpr const char kPlain[] = "-";
 
 struct Run {
   std::string failure;
@@ -49,7 +47,7 @@ class Explorer {
  public:
   Explorer(const ExploreOptions& options, absl::FunctionRef<void()> body) : options_(options), body_(body) {}
 
-  Run RunOnce(Strategy& strategy) {
+  Run RunOnce(ExplorationStrategy& strategy) {
     constexpr absl::Duration kLongEnough = absl::Hours(1);
     Run run;
     Config config = options_.config;
@@ -76,12 +74,12 @@ class Explorer {
     constexpr int kMostRuns = 3000;
     const std::string kind = KindOf(run);
     for (int bound = 0; bound < run.Preemptions(); ++bound) {
-      auto all = *internal::simulation::MakeStrategy("dfs", {.bound = bound});
+      strategies::BoundedSearch all(bound);
       for (int i = 0; i < kMostRuns; ++i) {
-        Run attempt = RunOnce(*all);
+        Run attempt = RunOnce(all);
         ++*runs;
         if (KindOf(attempt) == kind) return attempt;
-        if (!all->EndRun(attempt.decisions)) break;
+        if (!all.EndRun()) break;
       }
     }
     return run;
@@ -102,8 +100,8 @@ class Explorer {
           if (index < begin || index >= begin + piece) candidate.insert(decision);
           ++index;
         }
-        auto replay = internal::simulation::MakeReplay(candidate);
-        Run attempt = RunOnce(*replay);
+        strategies::Follow replay(std::move(candidate));
+        Run attempt = RunOnce(replay);
         ++*runs;
         // What it did, which may be less than what it was told: a decision that never came is not on the record.
         if (KindOf(attempt) == kind && attempt.record.size() < needed.size()) {
@@ -143,23 +141,30 @@ std::string Interleaving(const Run& run) {
   return text;
 }
 
+template <typename T>
+T ValueOrThrow(absl::StatusOr<T> value) {
+  if (!value.ok()) throw std::invalid_argument(std::string(value.status().message()));
+  return *std::move(value);
+}
+
+std::unique_ptr<ExplorationStrategy> StrategyFor(const ExploreOptions& options) {
+  if (!options.replay.empty()) {
+    return std::make_unique<strategies::Follow>(ValueOrThrow(DecisionsFromString(options.replay)));
+  }
+  Configured<ExplorationStrategy> made = ValueOrThrow(MakeStrategy(options.strategy));
+  if (absl::Status status = made.plugin->Start(options.seed, made.options); !status.ok()) {
+    throw std::invalid_argument(std::string(status.message()));
+  }
+  return std::move(made.plugin);
+}
+
 }  // namespace
 
 Exploration Explore(const ExploreOptions& options, absl::FunctionRef<void()> body) {
   if (options.config.procs > 1) {
     throw std::invalid_argument("an exploration runs on one virtual processor, which its strategy gives to any goroutine");
   }
-  std::unique_ptr<Strategy> strategy;
-  if (options.replay.empty()) {
-    auto made = internal::simulation::MakeStrategy(
-        options.strategy, {.seed = options.seed, .depth = options.depth, .bound = options.bound});
-    if (!made.ok()) throw std::invalid_argument(std::string(made.status().message()));
-    strategy = *std::move(made);
-  } else {
-    auto decisions = internal::simulation::DecisionsFromString(options.replay == kPlain ? "" : options.replay);
-    if (!decisions.ok()) throw std::invalid_argument(std::string(decisions.status().message()));
-    strategy = internal::simulation::MakeReplay(*std::move(decisions));
-  }
+  std::unique_ptr<ExplorationStrategy> strategy = StrategyFor(options);
   Exploration result;
   Explorer explorer(options, body);
   Run run;
@@ -168,7 +173,7 @@ Exploration Explore(const ExploreOptions& options, absl::FunctionRef<void()> bod
     run = explorer.RunOnce(*strategy);
     ++result.runs;
     result.failed = !run.failure.empty();
-    result.exhausted = !strategy->EndRun(run.decisions) && !result.failed;
+    result.exhausted = !strategy->EndRun() && !result.failed && options.replay.empty();
   }
   if (!result.failed) return result;
   if (options.shrink && options.replay.empty()) {
@@ -178,7 +183,7 @@ Exploration Explore(const ExploreOptions& options, absl::FunctionRef<void()> bod
     run = explorer.Shrink(std::move(run), &result.shrinking_runs);
   }
   result.failure = run.failure;
-  result.schedule = run.record.empty() ? kPlain : internal::simulation::DecisionsToString(run.Schedule());
+  result.schedule = DecisionsToString(run.Schedule());
   result.preemptions = run.Preemptions();
   result.decisions = run.decisions;
   result.interleaving = Interleaving(run);

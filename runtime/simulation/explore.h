@@ -25,14 +25,12 @@ namespace gyre {
 
 struct ExploreOptions {
   Config config = {};               // stack and engine options; one processor
-  std::string strategy = "random";  // fifo, random, pct, dfs: see strategy.h
+  std::string strategy = "random";  // a plug-in, with options: fifo, random, pct:depth=2, dfs:bound=1 (plugins/strategy.h)
   uint64_t seed = 1;
   int runs = 10'000;                // at most
-  int depth = 3;                    // pct: the number of ordering constraints that the bug needs
-  int bound = 2;                    // dfs: the most preemptions in a run
   bool leaks = false;               // a goroutine that is left an hour after the body has returned is a failure
   bool shrink = true;
-  std::string replay = "";          // not empty: run this schedule, once ("-": the plain one)
+  std::string replay = "";          // not empty: run this schedule, once ("-": the plain one); `strategy` does not count
 };
 
 struct Exploration {

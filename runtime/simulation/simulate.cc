@@ -12,7 +12,7 @@ namespace gyre {
 
 namespace internal::simulation {
 
-SimulationResult RunSimulation(const Config& given, Strategy* strategy, absl::FunctionRef<void(const SimulationEngine&)> look,
+SimulationResult RunSimulation(const Config& given, ExplorationStrategy* strategy, absl::FunctionRef<void(const SimulationEngine&)> look,
                                absl::FunctionRef<void()> body) {
   constexpr int kDefaultProcs = 4;
   if (This().m != nullptr) Panic("gyre::Simulate: called from a goroutine");

@@ -8,8 +8,9 @@
 
 #include "channels/chan.h"
 #include "lab/bugs/bugs.h"
+#include "plugins/decisions.h"
+#include "plugins/registry.h"
 #include "runtime/panic.h"
-#include "runtime/simulation/strategy.h"
 #include "sync/mutex.h"
 #include "sync/wait_group.h"
 #include "tests/testing/runtime_test.h"
@@ -19,9 +20,6 @@ extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
 
 namespace gyre {
 namespace {
-
-using internal::simulation::DecisionsFromString;
-using internal::simulation::DecisionsToString;
 
 class Bugs : public ::testing::TestWithParam<lab::Bug> {};
 
@@ -86,12 +84,11 @@ void LostUpdate() {
 
 TEST(Explore, DepthFirstSearchIsExhaustive) {
   ExploreOptions options;
-  options.strategy = "dfs";
-  options.bound = 0;
+  options.strategy = "dfs:bound=0";
   Exploration found = Explore(options, &LostUpdate);
   EXPECT_FALSE(found.failed);  // it takes a preemption
   EXPECT_TRUE(found.exhausted);
-  options.bound = 1;
+  options.strategy = "dfs:bound=1";
   found = Explore(options, &LostUpdate);
   EXPECT_TRUE(found.failed);
   EXPECT_EQ(found.preemptions, 1);
@@ -140,7 +137,7 @@ TEST(Explore, BadOptionsGetASentence) {
     }
     return "";
   };
-  EXPECT_NE(message({.strategy = "pcd"}).find("there are: fifo, random, pct, dfs"), std::string::npos);
+  EXPECT_NE(message({.strategy = "pcd"}).find("there are: dfs, fifo, pct, random, replay"), std::string::npos);
   EXPECT_NE(message({.replay = "12"}).find("\"12\" is no decision"), std::string::npos);
   ExploreOptions four;
   four.config.procs = 4;
@@ -152,7 +149,8 @@ TEST(Decisions, AreReadAsTheyAreWritten) {
   ASSERT_TRUE(decisions.ok());
   EXPECT_EQ(decisions->size(), 2u);
   EXPECT_EQ(DecisionsToString(*decisions), "17:1/40:2");
-  EXPECT_EQ(DecisionsToString({}), "");
+  EXPECT_EQ(DecisionsToString({}), "-");
+  EXPECT_TRUE(DecisionsFromString("-")->empty());
   EXPECT_FALSE(DecisionsFromString("17").ok());
   EXPECT_FALSE(DecisionsFromString("a:b").ok());
 }
