@@ -9,8 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -25,6 +27,7 @@ namespace {
 
 constexpr int kResultDescriptor = 3;
 constexpr char kThisProgram[] = "/proc/self/exe";
+constexpr int kCannotRun = 127;  // as a shell has it
 // A panic among a million goroutines prints a million traces. Its beginning says what was wrong.
 constexpr size_t kOutputKept = 64 << 10;
 
@@ -40,19 +43,22 @@ absl::StatusOr<Pipe> MakePipe() {
   return Pipe{ends[0], ends[1]};
 }
 
-[[noreturn]] void BecomeChild(char* const* argv, const Pipe& output, const Pipe& result, pid_t parent) {
+[[noreturn]] void BecomeChild(const char* program, char* const* argv, const Pipe& output, const Pipe& result,
+                              pid_t parent) {
   // If the comparison is killed, nobody is to go on computing for it.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(127);
+  if (getppid() != parent) _exit(kCannotRun);
   // Through a copy, which dup2 leaves open in the child even where the pipe happens to have that number already.
   const int result_copy = fcntl(result.write, F_DUPFD, kResultDescriptor + 1);
   if (result_copy < 0 || dup2(output.write, STDOUT_FILENO) < 0 || dup2(output.write, STDERR_FILENO) < 0 ||
       dup2(result_copy, kResultDescriptor) < 0) {
-    _exit(127);
+    _exit(kCannotRun);
   }
   close(result_copy);
-  execv(kThisProgram, argv);
-  _exit(127);
+  execv(program, argv);
+  const int error = errno;
+  dprintf(STDERR_FILENO, "cannot run %s: %s\n", program, std::strerror(error));
+  _exit(kCannotRun);
 }
 
 // Appends what there is to read; false at the end.
@@ -65,16 +71,12 @@ bool ReadSome(int descriptor, std::string* text, size_t most) {
   return true;
 }
 
-}  // namespace
-
-absl::StatusOr<ChildResult> RunChild(const std::vector<std::string>& arguments, absl::Duration limit) {
+// The environment is the caller's.
+absl::StatusOr<ChildResult> RunIt(const char* program, std::vector<std::string> words, absl::Duration limit) {
   // Everything that allocates comes before the fork.
-  std::vector<std::string> words = arguments;
-  words.insert(words.begin(), "lab");
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  unsetenv("GYRE");
   const absl::StatusOr<Pipe> output = MakePipe();
   if (!output.ok()) return output.status();
   const absl::StatusOr<Pipe> result = MakePipe();
@@ -82,7 +84,7 @@ absl::StatusOr<ChildResult> RunChild(const std::vector<std::string>& arguments, 
 
   const pid_t parent = getpid();
   const pid_t child = fork();
-  if (child == 0) BecomeChild(argv.data(), *output, *result, parent);
+  if (child == 0) BecomeChild(program, argv.data(), *output, *result, parent);
   const int fork_error = errno;
   close(output->write);
   close(result->write);
@@ -117,6 +119,24 @@ absl::StatusOr<ChildResult> RunChild(const std::vector<std::string>& arguments, 
     ended.exit_code = WEXITSTATUS(status);
   }
   return ended;
+}
+
+}  // namespace
+
+absl::StatusOr<ChildResult> RunChild(const std::vector<std::string>& arguments, absl::Duration limit) {
+  std::vector<std::string> words = arguments;
+  words.insert(words.begin(), "lab");
+  unsetenv("GYRE");
+  return RunIt(kThisProgram, std::move(words), limit);
+}
+
+absl::StatusOr<ChildResult> RunProgram(const std::vector<std::string>& words, const std::string& gyre,
+                                       absl::Duration limit) {
+  if (access(words[0].c_str(), X_OK) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot run ", words[0], ": ", std::strerror(errno)));
+  }
+  setenv("GYRE", gyre.c_str(), 1);
+  return RunIt(words[0].c_str(), words, limit);
 }
 
 std::string SentenceOf(const std::string& output) {

@@ -23,6 +23,10 @@ struct ChildResult {
 // Where a child finds the pipe into ChildResult::result.
 inline constexpr char kChildResultFile[] = "/proc/self/fd/3";
 
+// As RunChild, for any program: words[0] is its file. It finds `gyre` in the environment variable GYRE.
+absl::StatusOr<ChildResult> RunProgram(const std::vector<std::string>& words, const std::string& gyre,
+                                       absl::Duration limit);
+
 // Waits until the child has ended, and kills it after `limit`. An error: it could not be started. The child does not
 // see the environment variable GYRE: its arguments say everything. Call from a process with one thread.
 absl::StatusOr<ChildResult> RunChild(const std::vector<std::string>& arguments, absl::Duration limit);

@@ -30,6 +30,7 @@ struct Command {
 Command ListCommand();
 Command RunCommand();
 Command CompareCommand();
+Command SimulateCommand();
 
 // Runs the lab with the command line's words, without the program's name.
 int LabMain(const std::vector<Command>& commands, const std::vector<std::string>& arguments);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <functional>
@@ -86,6 +87,13 @@ std::vector<Column> CommonColumns(const std::vector<const ComparisonRow*>& rows)
   for (const auto& [heading, figure] :
        {std::pair{"switches", "switches"}, {"steals", "steals"}, {"parks", "parks"}, {"wake-ups", "wakeups"}}) {
     columns.push_back(FigureColumn(heading, figure, [](double value) { return ShortCount(std::round(value)); }));
+  }
+  const bool simulated =
+      std::any_of(rows.begin(), rows.end(), [](const ComparisonRow* row) { return row->Of("events").count != 0; });
+  if (simulated) {
+    columns.push_back(FigureColumn("events", "events", ShortCount));
+    columns.push_back(FigureColumn("wall s", "wall_ns", [](double value) { return Significant(value / 1e9); }));
+    columns.push_back(FigureColumn("events/s", "events_per_s", ShortCount));
   }
   columns.push_back(
       FigureColumn("peak MiB", "peak_memory_bytes", [](double value) { return Significant(value / (1 << 20)); }));

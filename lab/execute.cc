@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "lab/meter.h"
 #include "runtime/go.h"
@@ -49,6 +50,9 @@ Execution Execute(const Workload& workload, const CheckedParameters& parameters,
     report = workload.run(context);
     AwaitOthers();
   });
+  if (const RuntimeStats stats = (*runtime)->Stats(); stats.events != 0) {
+    result.trace = absl::StrFormat("%016x", stats.trace_hash);
+  }
   if (!report.ok()) {
     result.outcome = Outcome::kFailed;
     result.error = absl::StrCat("workload ", workload.name, ": ", report.status().message());

@@ -1,4 +1,4 @@
-// The experimenter's command line: bazel run //lab -- list | run | compare ...
+// The experimenter's command line: bazel run //lab -- list | run | compare | simulate ...
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
           gyre::lab::ListCommand(),
           gyre::lab::RunCommand(),
           gyre::lab::CompareCommand(),
+          gyre::lab::SimulateCommand(),
       },
       std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -19,12 +19,14 @@ class Meter {
 
   Nanos elapsed() const { return after_.time - before_.time; }
 
-  // time_ns, cpu_ns, peak_memory_bytes, and the runtime's counters.
+  // time_ns, cpu_ns, peak_memory_bytes, and the runtime's counters; in virtual time also wall_ns, events, events_per_s:
+  // how long the simulator took for it.
   std::vector<Figure> Figures() const;
 
  private:
   struct Reading {
-    Nanos time = 0;      // the engine's
+    Nanos time = 0;  // the engine's
+    Nanos wall_time = 0;
     Nanos cpu_time = 0;  // the process's, in all threads
     RuntimeStats stats;
   };

@@ -96,6 +96,7 @@ void WriteEnding(JsonWriter& json, const RunResult& result) {
   if (result.outcome != Outcome::kOk) json.Key("error").String(result.error);
   json.Key("answer").String(result.answer);
   json.Key("operation").String(result.operation);
+  if (!result.trace.empty()) json.Key("trace").String(result.trace);
   json.Key("figures").BeginObject();
   for (const Figure& figure : result.figures) json.Key(figure.name).Number(figure.value);
   json.EndObject();
@@ -128,6 +129,7 @@ absl::StatusOr<RunResult> ReadResult(const JsonValue& object) {
   result.error = object["error"].text();
   result.answer = object["answer"].text();
   result.operation = object["operation"].text();
+  result.trace = object["trace"].text();
   for (const auto& [name, value] : object["figures"].members()) result.figures.push_back({name, value.number()});
   return result;
 }

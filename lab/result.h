@@ -40,6 +40,7 @@ struct RunResult {
   std::string error;      // a sentence, unless kOk
   std::string answer;     // the workload's
   std::string operation;  // what the figure `operations` counts: "round trip"
+  std::string trace;      // in the simulator: equal for runs that were the same, event for event
   std::vector<Figure> figures;
 
   // Null if there is no such figure.

@@ -46,6 +46,7 @@ std::string Text(const RunResult& result, const std::string& date) {
   head.AddRow({"with", absl::StrCat("gyre ", kVersion, ", ", date)});
   head.AddRow({"again", ShellCommand(ArgumentsOf(result))});
   if (result.outcome == Outcome::kOk) head.AddRow({"answer", absl::StrCat(result.answer, ", which is right")});
+  if (!result.trace.empty()) head.AddRow({"trace", result.trace});
   const double *time = result.Find("time_ns"), *operations = result.Find("operations");
   if (const double* each = result.Find("per_operation_ns"); each != nullptr) {
     head.AddRow(

@@ -27,7 +27,8 @@ absl::StatusOr<Decisions> DecisionsFromString(absl::string_view text) {
     uint32_t choice;
     if (!absl::SimpleAtoi(words.first, &number) || !absl::SimpleAtoi(words.second, &choice)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("\"", part, "\" is no decision; a schedule is written as number:alternative/number:alternative/..., "
+          absl::StrCat("\"", part,
+                       "\" is no decision; a schedule is written as number:alternative/number:alternative/..., "
                        "such as 17:1/40:2, or as - where it has none"));
     }
     decisions[number] = choice;

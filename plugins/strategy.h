@@ -1,18 +1,19 @@
-// The interface of an exploration strategy: how schedule exploration chooses which goroutine goes on at each point where
-// several could, and every other thing that might happen in more than one way.
+// The interface of an exploration strategy: how schedule exploration chooses which goroutine goes on at each point
+// where several could, and every other thing that might happen in more than one way.
 //
-// An exploration runs a program many times on one virtual processor. At every runtime call of a goroutine, and whenever one
-// parks, yields or ends, the strategy picks the goroutine that goes on, out of all that can. That covers every interleaving
-// of the program's runtime calls (sequentially consistent ones: what lies between two calls of one goroutine is indivisible).
-// It also draws the lots: which of its ready cases a select takes, which of the timers that are due at one moment is first.
+// An exploration runs a program many times on one virtual processor. At every runtime call of a goroutine, and whenever
+// one parks, yields or ends, the strategy picks the goroutine that goes on, out of all that can. That covers every
+// interleaving of the program's runtime calls (sequentially consistent ones: what lies between two calls of one
+// goroutine is indivisible). It also draws the lots: which of its ready cases a select takes, which of the timers that
+// are due at one moment is first.
 //
-// Each choice between at least two alternatives is a decision. Decisions are numbered from 0, and so are the alternatives: 0
-// is the one that makes no fuss (the running goroutine goes on; else the one that has been runnable for longest; the
-// first case of a select). So a run is determined by those decisions that were not 0: "17:1/40:2" says that the 17th went to
-// alternative 1 and the 40th to 2. That text replays it.
+// Each choice between at least two alternatives is a decision. Decisions are numbered from 0, and so are the
+// alternatives: 0 is the one that makes no fuss (the running goroutine goes on; else the one that has been runnable for
+// longest; the first case of a select). So a run is determined by those decisions that were not 0: "17:1/40:2" says
+// that the 17th went to alternative 1 and the 40th to 2. That text replays it.
 //
-// One object serves all runs of an exploration, on one thread. It has no clock and no randomness but the seed that it is
-// started with.
+// One object serves all runs of an exploration, on one thread. It has no clock and no randomness but the seed that it
+// is started with.
 #ifndef GYRE_PLUGINS_STRATEGY_H_
 #define GYRE_PLUGINS_STRATEGY_H_
 

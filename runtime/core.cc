@@ -233,6 +233,7 @@ RuntimeStats Core::Stats() {
   stats.spawned += static_cast<uint64_t>(injected_spawns_.load(std::memory_order_relaxed));
   stats.wakeups = wakeups_.load(std::memory_order_relaxed);
   stats.preemptions = preemptions_.load(std::memory_order_relaxed);
+  engine_->AddStats(&stats);
   stats.policy = policy_->Stats();
   stats.stacks = stacks_->Stats();
   return stats;

@@ -16,6 +16,7 @@
 #include "plugins/proc_context.h"
 #include "plugins/scheduler.h"
 #include "plugins/task.h"
+#include "runtime/stats.h"
 
 namespace gyre::internal {
 
@@ -80,6 +81,8 @@ class Engine {
   virtual void Failed(const std::string&, void* const*, int) {}
   // One of `n` things happens: which? For layers that draw lots (a select among its ready cases), while `exploring`.
   virtual uint32_t Choose(uint32_t) { return 0; }
+  // What the engine counts.
+  virtual void AddStats(RuntimeStats*) const {}
   // Where processors take their random choices from; null: each from its own generator.
   virtual ChoiceSource* choices() { return nullptr; }
 };

@@ -17,6 +17,8 @@ struct RuntimeStats {
   uint64_t readies = 0;      // times one was made runnable again
   uint64_t wakeups = 0;      // times a sleeping processor was woken for work
   uint64_t preemptions = 0;  // slices ended by the monitor
+  uint64_t events = 0;       // of the simulator: goroutines dispatched, processors woken, deadlines, slices ended
+  uint64_t trace_hash = 0;   // over those events, with their times, processors and goroutines
   PolicyStats policy;
   StackStats stacks;
 };

@@ -1,6 +1,6 @@
-// All schedules with at most `bound` preemptions, one after another, each once: Musuvathi and Qadeer, "Iterative Context
-// Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007 (CHESS). What `dfs` is, and what finds the failing
-// schedule with the fewest preemptions when a failure is shrunk.
+// All schedules with at most `bound` preemptions, one after another, each once: Musuvathi and Qadeer, "Iterative
+// Context Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007 (CHESS). What `dfs` is, and what finds
+// the failing schedule with the fewest preemptions when a failure is shrunk.
 //
 // The program must be the same in each run, as far as the decisions so far have been the same.
 #ifndef GYRE_PLUGINS_STRATEGIES_BOUNDED_SEARCH_H_

@@ -11,4 +11,5 @@ class Fifo final : public strategies::Follow {};
 }  // namespace
 }  // namespace gyre
 
-GYRE_REGISTER_STRATEGY("fifo", gyre::Fifo, "the plain schedule: no preemption, in the order in which they became runnable");
+GYRE_REGISTER_STRATEGY("fifo", gyre::Fifo,
+                       "the plain schedule: no preemption, in the order in which they became runnable");

@@ -1,5 +1,5 @@
-// Follows a schedule: the given decisions, and alternative 0 wherever none is given. What `replay` is, and what shrinking a
-// failure tries its candidates with.
+// Follows a schedule: the given decisions, and alternative 0 wherever none is given. What `replay` is, and what
+// shrinking a failure tries its candidates with.
 #ifndef GYRE_PLUGINS_STRATEGIES_FOLLOW_H_
 #define GYRE_PLUGINS_STRATEGIES_FOLLOW_H_
 

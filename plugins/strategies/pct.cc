@@ -2,10 +2,10 @@
 // ASPLOS 2010: every goroutine has a random priority and the highest runs; at depth-1 decisions, chosen at random, the
 // one that runs falls below all others.
 //
-// The bound: a bug of depth d is one that d ordering constraints between the steps of goroutines bring about. A run finds
-// it with a probability of at least 1 / (n k^(d-1)) among n goroutines and k decisions. Most bugs have a depth of 1 to 3.
-// k is not known before a program runs: it is the most that a run so far has needed, so the bound holds from the second run
-// on, for a program whose number of decisions does not grow.
+// The bound: a bug of depth d is one that d ordering constraints between the steps of goroutines bring about. A run
+// finds it with a probability of at least 1 / (n k^(d-1)) among n goroutines and k decisions. Most bugs have a depth of
+// 1 to 3. k is not known before a program runs: it is the most that a run so far has needed, so the bound holds from
+// the second run on, for a program whose number of decisions does not grow.
 #include <algorithm>
 #include <set>
 #include <unordered_map>

@@ -22,5 +22,6 @@ class Replay final : public strategies::Follow {
 }  // namespace gyre
 
 GYRE_REGISTER_STRATEGY("replay", gyre::Replay, "the schedule that an exploration has printed",
-                       gyre::StringOption("schedule", "-", "17:1/40:2: the 17th decision goes to alternative 1, the 40th "
-                                                           "to 2, all others to 0; -: all to 0"));
+                       gyre::StringOption("schedule", "-",
+                                          "17:1/40:2: the 17th decision goes to alternative 1, the 40th "
+                                          "to 2, all others to 0; -: all to 0"));

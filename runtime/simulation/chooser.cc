@@ -41,7 +41,8 @@ uint32_t Chooser::Choose(const Alternatives& alternatives, uint64_t from) {
 bool Chooser::WantsPreemption(const Task& current) {
   if (runnable_.empty()) return false;
   if (++streak_ > kPatience) {
-    // It probably waits for one of them, looping: a schedule that never lets them run is none that a machine would have.
+    // It probably waits for one of them, looping: a schedule that never lets them run is none that a machine would
+    // have.
     impatient_ = true;
     streak_ = 0;
     return true;
@@ -83,6 +84,8 @@ Task* Chooser::Pick() {
   return picked;
 }
 
-uint32_t Chooser::Draw(uint32_t n) { return n < 2 ? 0 : Choose({n, nullptr, false}, 0); }
+uint32_t Chooser::Draw(uint32_t n) {
+  return n < 2 ? 0 : Choose({n, nullptr, false}, 0);
+}
 
 }  // namespace gyre::internal::simulation

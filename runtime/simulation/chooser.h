@@ -16,7 +16,7 @@ namespace gyre::internal::simulation {
 struct Decision {
   uint64_t number = 0;
   uint32_t choice = 0;
-  uint64_t from = 0;         // goroutines, numbered from 1 (the main one) in the order of their making; 0: a draw of lots
+  uint64_t from = 0;  // goroutines, numbered from 1 (the main one) in the order of their making; 0: a draw of lots
   uint64_t to = 0;
   bool preemption = false;
   std::vector<void*> where;  // the return addresses of who was preempted
@@ -40,13 +40,13 @@ class Chooser {
   uint32_t Choose(const Alternatives& alternatives, uint64_t from);
 
   ExplorationStrategy* const strategy_;
-  std::vector<Task*> runnable_;     // longest first
-  std::vector<uint64_t> ids_;       // } scratch
-  std::vector<Task*> candidates_;   // }
+  std::vector<Task*> runnable_;    // longest first
+  std::vector<uint64_t> ids_;      // } scratch
+  std::vector<Task*> candidates_;  // }
   Task* settled_ = nullptr;
-  uint64_t streak_ = 0;             // how often in a row the running goroutine went on although others could
-  bool impatient_ = false;          // who gives way next does so for any other
-  Task* yielded_ = nullptr;         // gave way of its own will, to anybody else
+  uint64_t streak_ = 0;      // how often in a row the running goroutine went on although others could
+  bool impatient_ = false;   // who gives way next does so for any other
+  Task* yielded_ = nullptr;  // gave way of its own will, to anybody else
   uint64_t first_id_ = 0;
   uint64_t number_ = 0;
   std::vector<Decision> record_;

@@ -1,6 +1,7 @@
 #include "runtime/simulation/engine.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,8 +15,8 @@ namespace gyre::internal::simulation {
 
 namespace {
 
-// More events than that at one instant are no program's progress: with modelled costs of zero a loop of gyre::Yield stops
-// the clock.
+// More events than that at one instant are no program's progress: with modelled costs of zero a loop of gyre::Yield
+// stops the clock.
 constexpr uint64_t kMostAtOneInstant = 20'000'000;
 
 constexpr uint64_t kHashFactor = 0x9e3779b97f4a7c15;
@@ -28,7 +29,10 @@ Nanos AddSaturated(Nanos a, Nanos b) {
 }  // namespace
 
 SimulationEngine::SimulationEngine(const Config& config, const PluginOptions& options, ExplorationStrategy* strategy)
-    : costs_(CostsFrom(options)), seed_(config.seed != 0 ? config.seed : 1), shuffle_ties_(options.Choice("ties") == "random") {
+    : costs_(CostsFrom(options)),
+      seed_(config.seed != 0 ? config.seed : 1),
+      shuffle_ties_(options.Choice("ties") == "random"),
+      report_(options.Bool("report")) {
   fibers_.emplace_back();
   current_ = &fibers_.front();
   current_->owner = this;
@@ -52,22 +56,35 @@ absl::Time SimulationEngine::WallNow() {
 // ---- what happened ----
 
 void SimulationEngine::Count() {
-  ++events_;
   if (++at_one_instant_ > kMostAtOneInstant) [[unlikely]] {
     at_one_instant_ = 0;
-    Fatal(absl::StrCat("simulation: ", kMostAtOneInstant, " events at one instant (", absl::FormatDuration(absl::Nanoseconds(now_)),
-                       "): virtual time stands still, for some goroutine loops through runtime calls that cost nothing; give "
-                       "the engine a cost, such as simulation:switch=20ns"));
+    Fatal(absl::StrCat(
+        "simulation: ", kMostAtOneInstant, " events at one instant (", absl::FormatDuration(absl::Nanoseconds(now_)),
+        "): virtual time stands still, for some goroutine loops through runtime calls that cost nothing; give "
+        "the engine a cost, such as simulation:switch=20ns"));
   }
 }
 
 void SimulationEngine::Record(Event event, uint64_t who, uint64_t what) {
+  ++events_;
   uint64_t hash = trace_hash_;
   for (uint64_t part : {static_cast<uint64_t>(now_), (who << 8) | static_cast<uint64_t>(event), what}) {
     hash = (hash ^ part) * kHashFactor;
     hash ^= hash >> 29;
   }
   trace_hash_ = hash;
+}
+
+void SimulationEngine::Report() const {
+  if (!report_) return;
+  std::fflush(nullptr);
+  std::fprintf(stderr, "simulation: %s of virtual time, %llu events, trace %016llx\n",
+               absl::FormatDuration(absl::Nanoseconds(now_)).c_str(), static_cast<unsigned long long>(events_),
+               static_cast<unsigned long long>(trace_hash_));
+}
+
+void SimulationEngine::StopMonitor() {
+  Report();
 }
 
 // ---- time ----
@@ -97,12 +114,10 @@ void SimulationEngine::RunNext() {
 
 void SimulationEngine::AdvanceTo(Nanos when) {
   if (queue_.Earliest() > when) [[likely]] {
-    ++events_;
     if (when > now_) {
       now_ = when;
       at_one_instant_ = 0;
     } else {
-      --events_;
       Count();
     }
     return;
@@ -113,11 +128,16 @@ void SimulationEngine::AdvanceTo(Nanos when) {
 
 void SimulationEngine::Charge(Cost cost) {
   switch (cost) {
-    case Cost::kSwitch: return AdvanceBy(costs_.switching);
-    case Cost::kSteal: return AdvanceBy(costs_.steal);
-    case Cost::kWake: return AdvanceBy(costs_.notify);
-    case Cost::kPreempt: return AdvanceBy(costs_.preempt);
-    case Cost::kSyscall: return AdvanceBy(costs_.syscall);
+    case Cost::kSwitch:
+      return AdvanceBy(costs_.switching);
+    case Cost::kSteal:
+      return AdvanceBy(costs_.steal);
+    case Cost::kWake:
+      return AdvanceBy(costs_.notify);
+    case Cost::kPreempt:
+      return AdvanceBy(costs_.preempt);
+    case Cost::kSyscall:
+      return AdvanceBy(costs_.syscall);
   }
 }
 
@@ -129,7 +149,8 @@ void SimulationEngine::Dispatching(ProcId proc, const G& g) {
 }
 
 void SimulationEngine::Relax(int round) {
-  // Rounds that cost nothing let others go first who are due at this instant, and later wait for the next thing to happen.
+  // Rounds that cost nothing let others go first who are due at this instant, and later wait for the next thing to
+  // happen.
   constexpr int kRoundsAtOneInstant = 16;
   const Nanos next = queue_.Earliest();
   AdvanceTo(costs_.relax != 0 || round < kRoundsAtOneInstant || next == kNever ? now_ + costs_.relax : next);
@@ -164,7 +185,8 @@ absl::Status SimulationEngine::StartMachine(Machine* m) {
   fiber.number = static_cast<uint32_t>(fibers_.size());
   if (!PrepareFiber(&fiber, &RunMachine)) {
     fibers_.pop_back();
-    return absl::ResourceExhaustedError(absl::StrCat("gyre: no memory for the stack of virtual machine ", fibers_.size()));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("gyre: no memory for the stack of virtual machine ", fibers_.size()));
   }
   m->engine_data = &fiber;
   m->system.stack.low = fiber.stack_low;
@@ -293,11 +315,16 @@ std::unique_ptr<SchedulerPolicy> SimulationEngine::MakeOwnPolicy() {
   return chooser_ == nullptr ? nullptr : std::make_unique<ChooserPolicy>(chooser_.get());
 }
 
-uint32_t SimulationEngine::Choose(uint32_t n) { return chooser_ != nullptr ? chooser_->Draw(n) : random_.Below(n); }
+uint32_t SimulationEngine::Choose(uint32_t n) {
+  return chooser_ != nullptr ? chooser_->Draw(n) : random_.Below(n);
+}
 
 bool SimulationEngine::Deadlocked() {
   if (waiter_ != nullptr) return true;  // whom ParkMachine wakes
-  if (!catch_failures_) return false;
+  if (!catch_failures_) {
+    Report();
+    return false;
+  }
   Core* core = This().m->core;
   failure_ = absl::StrCat("fatal error: ",
                           core->LiveGoroutines() == 0 ? "no goroutines (main called gyre::Goexit) - deadlock!"
@@ -309,6 +336,7 @@ bool SimulationEngine::Deadlocked() {
 
 void SimulationEngine::Failed(const std::string& report, void* const* frames, int frame_count) {
   G* g = This().g;
+  if (!catch_failures_) Report();
   if (!catch_failures_ || g == nullptr || g->kind != GKind::kGoroutine) return;
   failure_ = absl::StrCat(report, "\n\n", DumpGoroutines(frames, frame_count));
   g->core->MainEnded();
@@ -333,26 +361,30 @@ namespace {
 
 std::vector<OptionSpec> Options() {
   std::vector<OptionSpec> options = CostOptions();
-  options.push_back(ChoiceOption("ties", {"random", "fifo"}, "random", "who goes first of those whose moments are the same"));
+  options.push_back(
+      BoolOption("report", false, "at the end, print the virtual time, the number of events and their trace"));
+  options.push_back(
+      ChoiceOption("ties", {"random", "fifo"}, "random", "who goes first of those whose moments are the same"));
   return options;
 }
 
 constexpr const char kName[] = "simulation";
 
-[[maybe_unused]] const bool registered = RegisterEngine(
-    {kName, "virtual processors and virtual time on one kernel thread", Options(),
-     [](const Config& config, const PluginOptions& options) -> std::unique_ptr<Engine> {
-       return std::make_unique<SimulationEngine>(config, options);
-     }});
+[[maybe_unused]] const bool registered =
+    RegisterEngine({kName, "virtual processors and virtual time on one kernel thread", Options(),
+                    [](const Config& config, const PluginOptions& options) -> std::unique_ptr<Engine> {
+                      return std::make_unique<SimulationEngine>(config, options);
+                    }});
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SimulationEngine>> MakeSimulationEngine(const Config& config, ExplorationStrategy* strategy) {
+absl::StatusOr<std::unique_ptr<SimulationEngine>> MakeSimulationEngine(const Config& config,
+                                                                       ExplorationStrategy* strategy) {
   absl::StatusOr<PluginSpec> spec = ParseSpec(config.engine);
   if (!spec.ok()) return spec.status();
   if (spec->name != kName) {
-    return absl::InvalidArgumentError(absl::StrCat("engine \"", config.engine, "\": here it must be ", kName,
-                                                   ", with or without options"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("engine \"", config.engine, "\": here it must be ", kName, ", with or without options"));
   }
   auto options = PluginOptions::Parse("engine simulation", Options(), spec->options);
   if (!options.ok()) return options.status();

@@ -5,14 +5,14 @@
 //
 // Every machine of the runtime is a fiber (fiber.h). One runs at a time; what it executes takes no virtual time, except
 // where the model says so: a switch, a steal, a wake-up, a preemption, a blocking call (costs.h), and gyre::Work. When
-// time passes for a machine, whoever's moment comes first goes on (event_queue.h), and the clock moves to that moment. So
-// the clock stands still while anybody computes anything, and jumps when all processors are idle or at work.
+// time passes for a machine, whoever's moment comes first goes on (event_queue.h), and the clock moves to that moment.
+// So the clock stands still while anybody computes anything, and jumps when all processors are idle or at work.
 //
-// The same program, configuration and seed give the same run, event for event: there is one thread, no clock, and every random
-// number comes from the seed. The trace hash over all events tells whether two runs were the same.
+// The same program, configuration and seed give the same run, event for event: there is one thread, no clock, and every
+// random number comes from the seed. The trace hash over all events tells whether two runs were the same.
 //
-// What a program may not do here: wait for something outside the simulation in virtual time. A goroutine that blocks its
-// kernel thread blocks everybody; a thread that is not the simulator's may not call in.
+// What a program may not do here: wait for something outside the simulation in virtual time. A goroutine that blocks
+// its kernel thread blocks everybody; a thread that is not the simulator's may not call in.
 #ifndef GYRE_RUNTIME_SIMULATION_ENGINE_H_
 #define GYRE_RUNTIME_SIMULATION_ENGINE_H_
 
@@ -46,7 +46,8 @@ class SimulationEngine final : public Engine {
   // Work does what the monitor would.
   absl::Status StartMonitor(std::function<Nanos()>) override { return absl::OkStatus(); }
   void WakeMonitor() override {}
-  void StopMonitor() override {}
+  // The run is over.
+  void StopMonitor() override;
   int KernelThreads(int) const override { return 1; }
   void Work(Nanos d) override;
 
@@ -58,6 +59,10 @@ class SimulationEngine final : public Engine {
   void Called() override;
   uint32_t Choose(uint32_t n) override;
   bool Deadlocked() override;
+  void AddStats(RuntimeStats* stats) const override {
+    stats->events = events_;
+    stats->trace_hash = trace_hash_;
+  }
   void Failed(const std::string& report, void* const* frames, int frame_count) override;
 
   // A panic that nobody catches, a fatal error and a deadlock end the run, not the process: failure() tells.
@@ -69,10 +74,6 @@ class SimulationEngine final : public Engine {
 
   // Null without an exploration.
   const Chooser* chooser() const { return chooser_.get(); }
-
-  // Of all scheduling events so far.
-  uint64_t trace_hash() const { return trace_hash_; }
-  uint64_t events() const { return events_; }
 
  private:
   enum class Event : uint8_t { kDispatch, kUnpark, kDeadline, kSliceEnd };
@@ -93,32 +94,35 @@ class SimulationEngine final : public Engine {
   // All others are parked, and the current machine is about to.
   void ReadyWaiter();
   void Count();
+  void Report() const;
   void Record(Event event, uint64_t who, uint64_t what);
 
   const Costs costs_;
   const uint64_t seed_;
   const bool shuffle_ties_;
+  const bool report_;
   Nanos now_ = 0;
   Fiber* current_;
   EventQueue queue_;
-  std::deque<Fiber> fibers_;      // all that there were; the first is the thread's own
-  std::vector<Fiber*> ended_;     // whose stacks may serve again
-  uint64_t sequence_ = 0;         // of events, for ties
-  ProcContext random_;            // the engine's own
-  int overdue_ = 0;               // fibers whose flag says so
-  int active_ = 1;                // fibers that do not just wait for an unpark or a deadline
-  G* waiter_ = nullptr;           // in WaitForOthers
+  std::deque<Fiber> fibers_;   // all that there were; the first is the thread's own
+  std::vector<Fiber*> ended_;  // whose stacks may serve again
+  uint64_t sequence_ = 0;      // of events, for ties
+  ProcContext random_;         // the engine's own
+  int overdue_ = 0;            // fibers whose flag says so
+  int active_ = 1;             // fibers that do not just wait for an unpark or a deadline
+  G* waiter_ = nullptr;        // in WaitForOthers
   std::unique_ptr<Chooser> chooser_;
   bool catch_failures_ = false;
   std::string failure_;
   uint64_t trace_hash_ = 0;
-  uint64_t events_ = 0;
-  uint64_t first_id_ = 0;         // of the runtime's goroutines, see Record
-  uint64_t at_one_instant_ = 0;   // events since the clock moved
+  uint64_t events_ = 0;          // that are in it
+  uint64_t first_id_ = 0;        // of the runtime's goroutines, see Record
+  uint64_t at_one_instant_ = 0;  // events since the clock moved
 };
 
 // From config.engine, which must begin with "simulation"; an error says what is valid.
-absl::StatusOr<std::unique_ptr<SimulationEngine>> MakeSimulationEngine(const Config& config, ExplorationStrategy* strategy);
+absl::StatusOr<std::unique_ptr<SimulationEngine>> MakeSimulationEngine(const Config& config,
+                                                                       ExplorationStrategy* strategy);
 
 }  // namespace gyre::internal::simulation
 

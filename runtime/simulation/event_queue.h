@@ -1,7 +1,7 @@
 // The simulator's calendar: which virtual processor goes on, and when.
 //
-// Every fiber has at most one event, the moment at which it goes on; moving that moment moves the entry. A 4-ary heap with
-// the key in the entry: a comparison touches no fiber.
+// Every fiber has at most one event, the moment at which it goes on; moving that moment moves the entry. A 4-ary heap
+// with the key in the entry: a comparison touches no fiber.
 #ifndef GYRE_RUNTIME_SIMULATION_EVENT_QUEUE_H_
 #define GYRE_RUNTIME_SIMULATION_EVENT_QUEUE_H_
 
@@ -47,9 +47,7 @@ class EventQueue {
     Nanos when;
     uint64_t order;
     Fiber* fiber;
-    bool Before(const Entry& other) const {
-      return when != other.when ? when < other.when : order < other.order;
-    }
+    bool Before(const Entry& other) const { return when != other.when ? when < other.when : order < other.order; }
   };
   static constexpr size_t kArity = 4;
 

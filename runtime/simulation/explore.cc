@@ -68,8 +68,8 @@ class Explorer {
     return run;
   }
 
-  // The failing run with the fewest preemptions, if that is found within a budget: all schedules with none are tried, then all
-  // with one, and so on.
+  // The failing run with the fewest preemptions, if that is found within a budget: all schedules with none are tried,
+  // then all with one, and so on.
   Run Fewest(Run run, int* runs) {
     constexpr int kMostRuns = 3000;
     const std::string kind = KindOf(run);
@@ -85,8 +85,8 @@ class Explorer {
     return run;
   }
 
-  // Takes away what can be taken away of the decisions of `run`, first in large pieces, then one by one (Zeller and Hildebrandt,
-  // "Simplifying and Isolating Failure-Inducing Input", 2002). Those that remain are all needed.
+  // Takes away what can be taken away of the decisions of `run`, first in large pieces, then one by one (Zeller and
+  // Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002). Those that remain are all needed.
   Run Shrink(Run run, int* runs) {
     constexpr int kMostRuns = 5000;
     const std::string kind = KindOf(run);
@@ -162,7 +162,8 @@ std::unique_ptr<ExplorationStrategy> StrategyFor(const ExploreOptions& options) 
 
 Exploration Explore(const ExploreOptions& options, absl::FunctionRef<void()> body) {
   if (options.config.procs > 1) {
-    throw std::invalid_argument("an exploration runs on one virtual processor, which its strategy gives to any goroutine");
+    throw std::invalid_argument(
+        "an exploration runs on one virtual processor, which its strategy gives to any goroutine");
   }
   std::unique_ptr<ExplorationStrategy> strategy = StrategyFor(options);
   Exploration result;
@@ -192,11 +193,13 @@ Exploration Explore(const ExploreOptions& options, absl::FunctionRef<void()> bod
 
 std::string Exploration::ToString() const {
   if (!failed) {
-    return absl::StrCat("no failure in ", runs, " runs", exhausted ? ", which are all that the strategy has" : "", "\n");
+    return absl::StrCat("no failure in ", runs, " runs", exhausted ? ", which are all that the strategy has" : "",
+                        "\n");
   }
   return absl::StrCat("failed in run ", runs, "; the smallest schedule that fails so (", shrinking_runs,
-                      " more runs) departs from the plain one in the following, with ", preemptions, " preemptions among ",
-                      decisions, " decisions:\n", interleaving, "replay: ", schedule, "\n\n", failure);
+                      " more runs) departs from the plain one in the following, with ", preemptions,
+                      " preemptions among ", decisions, " decisions:\n", interleaving, "replay: ", schedule, "\n\n",
+                      failure);
 }
 
 }  // namespace gyre

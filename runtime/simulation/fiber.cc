@@ -17,7 +17,9 @@ namespace fcontext = boost::context::detail;
 constexpr size_t kStack = 256 * 1024;  // as large as a machine's thread has it; only what is touched takes memory
 constexpr size_t kGuard = 4096;
 
-ExceptionGlobals& Exceptions() { return *reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals()); }
+ExceptionGlobals& Exceptions() {
+  return *reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals());
+}
 
 // On the far side of a switch: `arrived` tells who was left, and where.
 void Arrive(Fiber* self, fcontext::transfer_t arrived) {
@@ -45,7 +47,8 @@ void FiberMain(fcontext::transfer_t arrived) {
 }  // namespace
 
 bool PrepareFiber(Fiber* fiber, void (*entry)(Fiber*)) {
-  void* memory = mmap(nullptr, kStack + kGuard, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory =
+      mmap(nullptr, kStack + kGuard, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return false;
   if (mprotect(memory, kGuard, PROT_NONE) != 0) {
     munmap(memory, kStack + kGuard);

@@ -1,8 +1,8 @@
 // The simulator's stand-in for a kernel thread: a stack of its own and what a thread would know about itself.
 //
 // All fibers of an engine share the kernel thread that called Runtime::Run, so what the runtime keeps for each thread
-// (runtime/thread_state.h, the C++ ABI's exception state) is put away when a fiber is left and put back when it goes on. A
-// fiber is left wherever its machine happens to be: on its own stack, or on that of the goroutine that it runs.
+// (runtime/thread_state.h, the C++ ABI's exception state) is put away when a fiber is left and put back when it goes
+// on. A fiber is left wherever its machine happens to be: on its own stack, or on that of the goroutine that it runs.
 #ifndef GYRE_RUNTIME_SIMULATION_FIBER_H_
 #define GYRE_RUNTIME_SIMULATION_FIBER_H_
 
@@ -16,23 +16,23 @@ namespace gyre::internal::simulation {
 
 struct Fiber {
   enum class State : uint8_t {
-    kActive,    // runs, or goes on at its event: charged time, a round of waiting
-    kWorking,   // computes (gyre::Work) until its event, which Interrupt may bring forward
-    kParked,    // waits for an unpark, or for its event, which is the deadline
+    kActive,   // runs, or goes on at its event: charged time, a round of waiting
+    kWorking,  // computes (gyre::Work) until its event, which Interrupt may bring forward
+    kParked,   // waits for an unpark, or for its event, which is the deadline
     kEnded,
   };
 
   // Where it goes on; null while it runs.
   void* context = nullptr;
   void (*entry)(Fiber*) = nullptr;
-  Fiber* left_for = nullptr;    // whom it was last left for
+  Fiber* left_for = nullptr;  // whom it was last left for
   Machine* machine = nullptr;
-  void* owner = nullptr;        // the engine
+  void* owner = nullptr;  // the engine
   State state = State::kActive;
-  bool unparked = false;        // an unpark came
-  bool overdue = false;         // it computes, its timers are due, and nobody was idle to take them
-  int32_t event_index = -1;     // in the EventQueue; -1: it has no event
-  uint32_t number = 0;          // in the order of their making
+  bool unparked = false;     // an unpark came
+  bool overdue = false;      // it computes, its timers are due, and nobody was idle to take them
+  int32_t event_index = -1;  // in the EventQueue; -1: it has no event
+  uint32_t number = 0;       // in the order of their making
 
   // Of the thread, while this fiber is not on it.
   G* g = nullptr;

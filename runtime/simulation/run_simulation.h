@@ -10,8 +10,8 @@
 namespace gyre::internal::simulation {
 
 // `strategy`: null, or who chooses (on one processor). `look` is called after the run.
-SimulationResult RunSimulation(const Config& config, ExplorationStrategy* strategy, absl::FunctionRef<void(const SimulationEngine&)> look,
-                               absl::FunctionRef<void()> body);
+SimulationResult RunSimulation(const Config& config, ExplorationStrategy* strategy,
+                               absl::FunctionRef<void(const SimulationEngine&)> look, absl::FunctionRef<void()> body);
 
 }  // namespace gyre::internal::simulation
 

@@ -12,8 +12,8 @@ namespace gyre {
 
 namespace internal::simulation {
 
-SimulationResult RunSimulation(const Config& given, ExplorationStrategy* strategy, absl::FunctionRef<void(const SimulationEngine&)> look,
-                               absl::FunctionRef<void()> body) {
+SimulationResult RunSimulation(const Config& given, ExplorationStrategy* strategy,
+                               absl::FunctionRef<void(const SimulationEngine&)> look, absl::FunctionRef<void()> body) {
   constexpr int kDefaultProcs = 4;
   if (This().m != nullptr) Panic("gyre::Simulate: called from a goroutine");
   Config config = given;
@@ -33,9 +33,8 @@ SimulationResult RunSimulation(const Config& given, ExplorationStrategy* strateg
   });
   result.failure = engine.failure();
   result.elapsed = absl::Nanoseconds(engine.Now());
-  result.trace_hash = engine.trace_hash();
-  result.events = engine.events();
   result.stats = (*core)->Stats();
+  result.trace_hash = result.stats.trace_hash;
   look(engine);
   return result;
 }
@@ -43,7 +42,8 @@ SimulationResult RunSimulation(const Config& given, ExplorationStrategy* strateg
 }  // namespace internal::simulation
 
 SimulationResult Simulate(const SimulateOptions& options, absl::FunctionRef<void()> body) {
-  return internal::simulation::RunSimulation(options.config, nullptr, [](const auto&) {}, body);
+  return internal::simulation::RunSimulation(
+      options.config, nullptr, [](const auto&) {}, body);
 }
 
 void Wait() {

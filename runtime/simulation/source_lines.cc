@@ -69,7 +69,8 @@ std::vector<std::string> SourceLines(const std::vector<void*>& return_addresses)
   for (size_t i = 0; i + 1 < words.size(); i += 2) {
     if (IsOurs(words[i])) continue;
     const size_t slash = words[i + 1].rfind('/');
-    lines.push_back(absl::StrCat(words[i], " (", slash == std::string::npos ? words[i + 1] : words[i + 1].substr(slash + 1), ")"));
+    lines.push_back(
+        absl::StrCat(words[i], " (", slash == std::string::npos ? words[i + 1] : words[i + 1].substr(slash + 1), ")"));
   }
   return lines;
 }
