@@ -43,10 +43,12 @@ struct StackStats {
   uint64_t live = 0;        // handed out now
   uint64_t cached = 0;      // ready to be handed out
   uint64_t grown = 0;       // times a stack was enlarged
-  uint64_t shrunk = 0;
+  uint64_t shrunk = 0;      // times one was found too large for what it held, and gave memory back
+  uint64_t shrunk_bytes = 0;
   uint64_t hot_splits = 0;  // segment edges crossed again and again
   uint64_t reserved_bytes = 0;  // address space
-  uint64_t trimmed = 0;     // stacks whose memory went back to the operating system
+  uint64_t trimmed = 0;     // unused stacks whose memory went back to the operating system
+  uint64_t trimmed_bytes = 0;
 };
 
 struct StackTraits {
@@ -72,13 +74,20 @@ class StackAllocator {
   // The goroutine is parked with its stack pointer at `sp`. Returns the bytes given back.
   virtual size_t Shrink(Stack&, uintptr_t /*sp*/) { return 0; }
 
-  // The monitor calls it when the process idles: keep at most `keep` bytes of unused stacks resident. Returns the bytes
-  // given back.
-  virtual size_t Trim(size_t /*keep*/) { return 0; }
+  // The monitor calls it when there are more unused stacks than are wanted: leave at most `keep` bytes of them resident,
+  // but stop after having given back about `most`. Returns the bytes given back; 0: there is no more to be had.
+  virtual size_t Trim(size_t /*keep*/, size_t /*most*/) { return 0; }
 
   // Every stack that was ever handed out and whose memory is still mapped, live or not; a recycled one may read as zero
-  // bytes. No Trim runs at the same time; Allocate and Free may.
+  // bytes. All other functions may run at the same time.
   virtual void ForEach(absl::FunctionRef<void(const Stack&)> visit) = 0;
+
+  // The same in portions: about `most` stacks, beginning where `place` says, which is 0 for the first portion and else what
+  // the last one returned. Returns 0 after the last portion. Stacks that are new meanwhile may be left out.
+  virtual uint64_t ForSome(uint64_t /*place*/, size_t /*most*/, absl::FunctionRef<void(const Stack&)> visit) {
+    ForEach(visit);
+    return 0;
+  }
 
   virtual StackStats Stats() const = 0;
   virtual StackTraits traits() const { return {}; }

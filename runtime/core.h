@@ -6,6 +6,7 @@
 //   spawn.cc      making and ending goroutines
 //   timer_heap.cc timers
 //   monitor.cc    Go's sysmon: slices, overdue timers
+//   housekeeping.cc  stacks shrink, and unused ones go back to the operating system
 //   deadlock.cc   nobody can ever run again
 //   core.cc       start and stop
 //
@@ -101,6 +102,9 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   int64_t LiveGoroutines() const;
   // Calls `visit` for every goroutine that exists. The world may run on: what it reads is approximate.
   void ForEachGoroutine(absl::FunctionRef<void(G*)> visit);
+  // The same in portions, see StackAllocator::ForSome. It reads nothing but the stacks' addresses: what `visit` is given may
+  // be no goroutine any more, or another runtime's.
+  uint64_t SomeGoroutines(uint64_t place, size_t most, absl::FunctionRef<void(G*)> visit);
 
   // ---- PreemptionHost ----
   void RaiseFlag(ProcId proc) override;
@@ -201,6 +205,24 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   // monitor.cc
   Nanos MonitorTick();
 
+  // housekeeping.cc
+  // Does a portion of what there is to do. Returns when to call it again; kNever: when goroutines have run.
+  Nanos KeepHouse(Nanos now, bool busy);
+  uint64_t ShrinkSome(uint64_t place, Nanos parked_before);
+
+  struct Housekeeping {
+    Nanos next_round = 0;
+    bool shrinking = false;    // in this round, from `place` on
+    bool trimming = false;     // in this round, down to `keep` bytes
+    bool ran = true;           // goroutines did, in the last round
+    bool settled = false;      // nothing to do before goroutines run again
+    uint64_t place = 0;
+    Nanos parked_before = 0;
+    size_t keep = 0;
+    uint64_t dispatches = 0;   // when the round began
+    uint64_t spawned = 0;
+  };
+
   struct ProcWatch {
     uint64_t dispatches = 0;
     uint64_t syscalls = 0;
@@ -235,6 +257,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::vector<ProcWatch> watch_;
   Nanos monitor_delay_ = 20'000;
   int quiet_looks_ = 0;
+  Housekeeping housekeeping_;
 
   std::atomic<int> machines_alive_{0};     // threads that have not left their loop
   RawLock machines_lock_;

@@ -51,7 +51,7 @@ _Unwind_Reason_Code CaptureOne(_Unwind_Context* context, void* argument) {
 // floating-point control words and r12..r15, rbx, and ends with rbp and the return address.
 int FramesOfParked(G* g, void** frames, int max) {
   char* context = static_cast<char*>(g->context.load(std::memory_order_acquire));
-  if (context == nullptr) return 0;
+  if (!MayEnter(context)) return 0;
   auto** saved = reinterpret_cast<void**>(context);
   int count = 0;
   frames[count++] = saved[7];

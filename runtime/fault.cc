@@ -72,7 +72,11 @@ void PassOn(const struct sigaction& previous, int signal, siginfo_t* info, void*
 void OnFault(int signal, siginfo_t* info, void* context) {
   G* g = This().g;
   if (g != nullptr && g->kind == GKind::kGoroutine) {
+    // In any other state than "running" somebody else may change it.
+    const bool running = g->state.load(std::memory_order_relaxed) == GState::kRunning;
+    if (running) ChangeState<GState::kRunning, GState::kCopyStack>(g->state, g);
     const FaultAction action = g->core->stacks().OnFault(g->stack, reinterpret_cast<uintptr_t>(info->si_addr));
+    if (running) ChangeState<GState::kCopyStack, GState::kRunning>(g->state, g);
     if (action == FaultAction::kRetry) return;
     if (action != FaultAction::kNotMine) ReportOverflow(g, action, static_cast<ucontext_t*>(context));
   }

@@ -8,7 +8,9 @@
 //     the machine has left its stack. A goroutine may be enqueued before that (it yields; it was readied before it had
 //     finished parking): whoever picks it waits for `context`, and waits on a scheduler's stack only, so that two machines
 //     never wait for each other's goroutines.
-//  2. Its fields are written by the machine that runs it, or by whoever made it or took it off a wait queue.
+//  2. `context` is negative while the monitor has claimed the goroutine, to shrink its stack (housekeeping.cc): nobody may
+//     enter it then. Only a goroutine that is parked is claimed, and never for long.
+//  3. Its fields are written by the machine that runs it, or by whoever made it or took it off a wait queue.
 #ifndef GYRE_RUNTIME_GOROUTINE_H_
 #define GYRE_RUNTIME_GOROUTINE_H_
 
@@ -31,6 +33,9 @@ struct ExceptionGlobals {
   void* caught_exceptions = nullptr;
   unsigned int uncaught_exceptions = 0;
 };
+
+// Whether a goroutine with this saved context may be entered: it is not on a CPU, nor claimed.
+inline bool MayEnter(const void* context) { return reinterpret_cast<intptr_t>(context) > 0; }
 
 enum class GKind : uint8_t {
   kGoroutine,
@@ -59,6 +64,7 @@ struct alignas(64) G : Task {
   uint64_t creator_id = 0;
   void* creator_pc = nullptr;
   std::atomic<uint32_t> wake_word{0};  // kForeign: what its thread sleeps on
+  uint32_t examined = 0;               // the monitor's: which park it has looked at last
 
   void* sanitizer_fiber = nullptr;   // TSan's handle of this stack
   void* sanitizer_fake_stack = nullptr;

@@ -2,7 +2,7 @@
 // of a processor that computes are not late while another one sleeps.
 //
 // Its schedule is Go's: 20 us between looks, doubled after 50 looks at which nothing happened, up to 10 ms; and no look at
-// all while every processor sleeps.
+// all while every processor sleeps, once it has put the house in order (housekeeping.cc).
 #include <algorithm>
 
 #include "runtime/core.h"
@@ -57,6 +57,7 @@ Nanos Core::MonitorTick() {
     next_slice_end = std::min(next_slice_end, watch.since + slice);
   }
   KeepSpares();
+  const Nanos next_chore = KeepHouse(now, busy);
   if (overdue) {
     WakeOneIdle();  // it searches, and takes the timers of others as it does
     acted = true;
@@ -64,7 +65,7 @@ Nanos Core::MonitorTick() {
   if (!busy) {
     // Who wakes a processor looks at this flag after having cleared its idle bit; we look at the bits after having set it.
     monitor_asleep_.store(true, std::memory_order_seq_cst);
-    if (idle_word_.load(std::memory_order_seq_cst) >> 32 == static_cast<uint64_t>(proc_count_)) return kNever;
+    if (idle_word_.load(std::memory_order_seq_cst) >> 32 == static_cast<uint64_t>(proc_count_)) return next_chore;
     monitor_asleep_.store(false, std::memory_order_relaxed);
   } else {
     monitor_asleep_.store(false, std::memory_order_relaxed);
@@ -72,7 +73,7 @@ Nanos Core::MonitorTick() {
   quiet_looks_ = acted ? 0 : quiet_looks_ + 1;
   if (acted) monitor_delay_ = kShortestDelay;
   if (quiet_looks_ > kQuietLooks) monitor_delay_ = std::min(2 * monitor_delay_, kLongestDelay);
-  return std::min(now + monitor_delay_, std::max(next_slice_end, now + kShortestDelay));
+  return std::min({now + monitor_delay_, next_chore, std::max(next_slice_end, now + kShortestDelay)});
 }
 
 void Core::RaiseFlag(ProcId proc) {

@@ -18,7 +18,7 @@ namespace {
 // release in FinishSwitch, so that the goroutine's stack and state are complete.
 inline bool CanEnterDirectly(G* g, void** context) {
   *context = g->context.load(std::memory_order_acquire);
-  return *context != nullptr && g->bound == nullptr;
+  return MayEnter(*context) && g->bound == nullptr;
 }
 
 }  // namespace
@@ -108,9 +108,9 @@ void Core::RunLoop(Machine* m) {
       continue;
     }
     // It may be on the CPU of a machine that is just leaving it. That machine waits for nobody, or waits as we do, on its
-    // own stack: so this ends soon.
+    // own stack: so this ends soon. Or the monitor is shrinking its stack, and waits for nobody either.
     void* context;
-    for (int round = 0; (context = g->context.load(std::memory_order_acquire)) == nullptr; ++round) {
+    for (int round = 0; !MayEnter(context = g->context.load(std::memory_order_acquire)); ++round) {
       engine_->Relax(round);
     }
     Processor* p = m->p;

@@ -67,11 +67,15 @@ uint64_t Core::ReserveIds(uint64_t count) {
 G* Core::NewGoroutine(ProcContext& context, size_t stack_size, size_t closure_size, size_t closure_align) {
   size_t min = 0;
   if (stack_size != 0 || closure_size > kLargeClosure) [[unlikely]] {
-    min = std::max(stack_size, kStackSlack) + closure_size + closure_align + sizeof(G) + kColours * kColourStep;
+    min = std::max(stack_size, kStackSlack + closure_size + closure_align + sizeof(G) + kColours * kColourStep);
   }
   Stack stack = stacks_->Allocate(context, min);
   if (!stack) [[unlikely]] {
     const int error = errno;
+    if (error == EINVAL) {
+      Panic(absl::StrCat("gyre: a goroutine wants a stack of ", min, " bytes, and the stack allocator ", config_.stack,
+                         " has none so large; built in are stacks of up to 1 GiB"));
+    }
     Panic(absl::StrCat("gyre: no stack for a new goroutine (", LiveGoroutines(), " exist, stack allocator ",
                        config_.stack, "): ", std::strerror(error)));
   }
@@ -132,6 +136,10 @@ void Core::ForEachGoroutine(absl::FunctionRef<void(G*)> visit) {
     const GState state = g->state.load(std::memory_order_acquire);
     if (state != GState::kIdle && state != GState::kDead && g->core == this) visit(g);
   });
+}
+
+uint64_t Core::SomeGoroutines(uint64_t place, size_t most, absl::FunctionRef<void(G*)> visit) {
+  return stacks_->ForSome(place, most, [&](const Stack& stack) { visit(ControlBlockOf(stack)); });
 }
 
 void RecycleGoroutine(G* dead) {

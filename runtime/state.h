@@ -5,11 +5,13 @@
 //                             │ ├────> copystack ─> running          (its stack grows)
 //                             │ ├────> preempted ─> runnable         (stopped between two instructions)
 //                             │ └────> dead ──────> idle             (ended; its memory is recycled)
-//   waiting ──> copystack|scan ──> waiting                           (its stack shrinks, or is read)
+//   waiting ──> copystack|scan ──> waiting|runnable                  (its stack shrinks, or is read; readied meanwhile)
 //
 // Who may make a transition: the goroutine itself or the machine that runs it out of `running`; whoever took it off its
 // wait queue out of `waiting`; the machine that picked it out of `runnable`. There is one such party at a time, so a plain
 // store suffices, and the check beside it finds a second one. Others may look at any time, for a dump.
+// The monitor is no such party: its copystack and scan of a parked goroutine are for the eye, set and taken back by
+// compare-and-swap, and who readies the goroutine writes over them.
 #ifndef GYRE_RUNTIME_STATE_H_
 #define GYRE_RUNTIME_STATE_H_
 
@@ -55,9 +57,10 @@ constexpr bool IsLegalTransition(GState from, GState to) {
     case GState::kSyscall: return to == GState::kRunning || to == GState::kRunnable;
     case GState::kWaiting: return to == GState::kRunnable || to == GState::kCopyStack || to == GState::kScan;
     case GState::kDead: return to == GState::kIdle;
-    case GState::kCopyStack: return to == GState::kRunning || to == GState::kWaiting;
+    case GState::kCopyStack:
+      return to == GState::kRunning || to == GState::kWaiting || to == GState::kRunnable;
     case GState::kPreempted: return to == GState::kRunnable;
-    case GState::kScan: return to == GState::kWaiting;
+    case GState::kScan: return to == GState::kWaiting || to == GState::kRunnable;
   }
   return false;
 }
@@ -71,7 +74,8 @@ inline void ChangeState(std::atomic<GState>& state, const void* subject) {
   static_assert(IsLegalTransition(kFrom, kTo), "no such transition: see the table above");
 #ifndef NDEBUG
   GState found = state.load(std::memory_order_relaxed);
-  if (found != kFrom) [[unlikely]] BadTransition(subject, kFrom, found, kTo);
+  const bool overwrites = kFrom == GState::kWaiting && (found == GState::kCopyStack || found == GState::kScan);
+  if (found != kFrom && !overwrites) [[unlikely]] BadTransition(subject, kFrom, found, kTo);
 #else
   (void)subject;
 #endif

@@ -104,12 +104,14 @@ size_t ContiguousStacks::Shrink(Stack& stack, uintptr_t sp) {
   char* in_use = reinterpret_cast<char*>((sp - kRedZone) & ~uintptr_t{kPage - 1});
   if (in_use <= stack.low || in_use >= stack.top) return 0;
   const size_t used = static_cast<size_t>(stack.top - in_use);
+  if (used * 4 >= stack.size()) return 0;  // without asking the kernel
   const size_t unused = os().Resident(stack.low, static_cast<size_t>(in_use - stack.low));
   if (unused == 0 || used * 4 >= used + unused) return 0;
   if (!os().Advise(stack.low, static_cast<size_t>(in_use - stack.low), MADV_DONTNEED)) return 0;
   const int level = ToSlot(stack).level();
   if (doubling_ && level != kUnguarded && level > LevelFor(stack, used)) Close(stack, LevelFor(stack, used));
   shrunk_.fetch_add(1, std::memory_order_relaxed);
+  shrunk_bytes_.fetch_add(unused, std::memory_order_relaxed);
   return unused;
 }
 
@@ -117,6 +119,7 @@ StackStats ContiguousStacks::Stats() const {
   StackStats stats = SlotStacks::Stats();
   stats.grown = grown_.load(std::memory_order_relaxed);
   stats.shrunk = shrunk_.load(std::memory_order_relaxed);
+  stats.shrunk_bytes = shrunk_bytes_.load(std::memory_order_relaxed);
   return stats;
 }
 

@@ -56,9 +56,10 @@ class ContiguousStacks final : public SlotStacks {
   bool Close(Stack& stack, int level);
 
   bool doubling_ = false;
-  // Relaxed, both: counts for people to read.
+  // Relaxed, all: counts for people to read.
   std::atomic<uint64_t> grown_{0};
   std::atomic<uint64_t> shrunk_{0};
+  std::atomic<uint64_t> shrunk_bytes_{0};
 };
 
 }  // namespace gyre::stacks

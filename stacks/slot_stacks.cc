@@ -46,11 +46,14 @@ Stack SlotStacks::Allocate(ProcContext& p, size_t min) {
     return {};
   }
   const Slot slot = pool_.Take(p, size_class);
-  if (!slot) [[unlikely]] return {};
+  if (!slot) [[unlikely]]
+    return {};
   return ToStack(slot);
 }
 
-void SlotStacks::Free(ProcContext& p, Stack stack) { pool_.Give(p, ToSlot(stack)); }
+void SlotStacks::Free(ProcContext& p, Stack stack) {
+  pool_.Give(p, ToSlot(stack));
+}
 
 FaultAction SlotStacks::OnFault(Stack& stack, uintptr_t address) noexcept {
   const uintptr_t low = reinterpret_cast<uintptr_t>(stack.low);
@@ -86,6 +89,10 @@ void SlotStacks::ForEach(absl::FunctionRef<void(const Stack&)> visit) {
   pool_.ForEach([&](Slot slot) { visit(ToStack(slot)); });
 }
 
+uint64_t SlotStacks::ForSome(uint64_t place, size_t most, absl::FunctionRef<void(const Stack&)> visit) {
+  return pool_.ForSome(place, most, [&](Slot slot) { visit(ToStack(slot)); });
+}
+
 StackStats SlotStacks::Stats() const {
   const StackPool::Counts counts = pool_.counts();
   StackStats stats;
@@ -93,6 +100,7 @@ StackStats SlotStacks::Stats() const {
   stats.cached = counts.cached;
   stats.reserved_bytes = counts.reserved_bytes;
   stats.trimmed = counts.trimmed;
+  stats.trimmed_bytes = counts.trimmed_bytes;
   return stats;
 }
 

@@ -35,8 +35,9 @@ class SlotStacks : public StackAllocator, private SlotKeeper {
   Stack Allocate(ProcContext& p, size_t min) override;
   void Free(ProcContext& p, Stack stack) override;
   FaultAction OnFault(Stack& stack, uintptr_t address) noexcept override;
-  size_t Trim(size_t keep) override { return pool_.Trim(keep); }
+  size_t Trim(size_t keep, size_t most) override { return pool_.Trim(keep, most); }
   void ForEach(absl::FunctionRef<void(const Stack&)> visit) override;
+  uint64_t ForSome(uint64_t place, size_t most, absl::FunctionRef<void(const Stack&)> visit) override;
   StackStats Stats() const override;
 
   // What guards the stacks, in words.

@@ -37,8 +37,7 @@ absl::Status StackPool::Start(int procs, std::vector<SizeClass> classes, OsMemor
   procs_ = procs;
   const size_t count = classes_.size();
   for (size_t i = 0; i < count; ++i) {
-    depots_[i].batch = static_cast<int>(
-        std::clamp<size_t>(kMaxBatchBytes / classes_[i].stride, 1, kMagazineSlots));
+    depots_[i].batch = static_cast<int>(std::clamp<size_t>(kMaxBatchBytes / classes_[i].stride, 1, kMagazineSlots));
   }
   // A magazine of zero bytes is an empty one, so those of classes that a processor never uses are never touched.
   const size_t caches_bytes = RoundUpToPage(static_cast<size_t>(procs) * sizeof(ProcCache));
@@ -228,11 +227,14 @@ StackPool::Span* StackPool::NewSpan(int size_class, int batches) {
                                    .metadata_bytes = metadata_bytes,
                                    .size_class = size_class,
                                    .batches = batches,
+                                   .number = 0,
                                    .carved = 0};
-  span->next = spans_.load(std::memory_order_relaxed);
-  // Release: who finds the span in the list sees its fields. Depots of several classes may push at once.
-  while (!spans_.compare_exchange_weak(span->next, span, std::memory_order_release, std::memory_order_relaxed)) {
-  }
+  span->next = spans_.load(std::memory_order_acquire);
+  // Release: who finds the span in the list sees its fields; acquire: the one before it is read here. Depots of several
+  // classes may push at once.
+  do {
+    span->number = span->next != nullptr ? span->next->number + 1 : 0;
+  } while (!spans_.compare_exchange_weak(span->next, span, std::memory_order_acq_rel, std::memory_order_acquire));
   reserved_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   return span;
 }
@@ -259,7 +261,7 @@ bool StackPool::TrimMagazine(Magazine& magazine, size_t& keep, size_t& given_bac
   return true;
 }
 
-size_t StackPool::TrimClass(int size_class, size_t& keep) {
+size_t StackPool::TrimClass(int size_class, size_t& keep, size_t most) {
   Depot& depot = depots_[size_class];
   size_t given_back = 0;
   Magazine* warm;
@@ -276,14 +278,19 @@ size_t StackPool::TrimClass(int size_class, size_t& keep) {
   Magazine* stripped = nullptr;
   Magazine* last_kept = nullptr;
   Magazine* last_stripped = nullptr;
-  while (Magazine* magazine = Pop(warm)) {
+  while (given_back < most) {
+    Magazine* magazine = Pop(warm);
+    if (magazine == nullptr) break;
     const bool cold = TrimMagazine(*magazine, keep, given_back);
     Magazine*& last = cold ? last_stripped : last_kept;
     if (last == nullptr) last = magazine;
     Push(cold ? stripped : kept, magazine);
   }
+  Magazine* last_left = warm;  // not looked at
+  while (last_left != nullptr && last_left->next != nullptr) last_left = last_left->next;
   PoolMutexLock lock(depot.mutex);
   if (kept != nullptr) last_kept->next = std::exchange(depot.warm, kept);
+  if (last_left != nullptr) last_left->next = std::exchange(depot.warm, warm);
   if (stripped != nullptr) last_stripped->next = std::exchange(depot.cold, stripped);
   return given_back;
 }
@@ -313,23 +320,36 @@ void StackPool::FlushIdleProcessors() {
   }
 }
 
-size_t StackPool::Trim(size_t keep) {
+size_t StackPool::Trim(size_t keep, size_t most) {
   PoolMutexLock lock(trim_mutex_);
   FlushIdleProcessors();
   size_t given_back = 0;
-  for (size_t c = 0; c < classes_.size(); ++c) given_back += TrimClass(static_cast<int>(c), keep);
+  for (size_t c = 0; c < classes_.size() && given_back < most; ++c) {
+    given_back += TrimClass(static_cast<int>(c), keep, most - given_back);
+  }
+  trimmed_bytes_.fetch_add(given_back, std::memory_order_relaxed);
   return given_back;
 }
 
-void StackPool::ForEach(absl::FunctionRef<void(Slot)> visit) const {
+// A place is the number of a span plus one, and the slots of it that have been visited. Newer spans come first.
+uint64_t StackPool::ForSome(uint64_t place, size_t most, absl::FunctionRef<void(Slot)> visit) const {
+  constexpr int kSlotBits = 32;
+  size_t visited = 0;
+  uint64_t done = place & ((uint64_t{1} << kSlotBits) - 1);
   // Acquire: pairs with the push of a span.
   for (Span* span = spans_.load(std::memory_order_acquire); span != nullptr; span = span->next) {
+    if (place != 0 && span->number >= place >> kSlotBits) continue;
     const size_t stride = size_class(span->size_class).stride;
     // Relaxed: only the count matters; a slot's memory was mapped before the span was published.
-    const int slots = span->carved.load(std::memory_order_relaxed) * depots_[span->size_class].batch;
-    char* top = span->start;
-    for (int i = 0; i < slots; ++i) visit(Slot(top += stride, span->size_class, 0));
+    const auto slots = static_cast<uint64_t>(span->carved.load(std::memory_order_relaxed)) *
+                       static_cast<uint64_t>(depots_[span->size_class].batch);
+    for (; done < slots; ++done) {
+      if (visited++ == most) return (uint64_t{span->number} + 1) << kSlotBits | done;
+      visit(Slot(span->start + (done + 1) * stride, span->size_class, 0));
+    }
+    done = 0;
   }
+  return 0;
 }
 
 Slot StackPool::Locate(uintptr_t address) const {
@@ -360,6 +380,7 @@ StackPool::Counts StackPool::counts() const {
   counts.live = taken > given ? taken - given : 0;  // the counters are not read at one moment
   counts.cached = carved > counts.live ? carved - counts.live : 0;
   counts.trimmed = trimmed_.load(std::memory_order_relaxed);
+  counts.trimmed_bytes = trimmed_bytes_.load(std::memory_order_relaxed);
   counts.reserved_bytes = reserved_bytes_.load(std::memory_order_relaxed);
   return counts;
 }

@@ -14,7 +14,7 @@
 // Who may call what
 //  1. Take and Give: any thread; no two calls with the same ProcContext overlap. Those with id kNoProc, which go
 //     straight to the depot, do.
-//  2. Trim, ForEach and counts: any thread, at any time; ForEach not during Trim.
+//  2. Trim, ForEach, ForSome and counts: any thread, at any time.
 //  3. The keeper's functions are called by Take and Trim, Strip perhaps under a lock of the pool: they must not
 //     call back.
 //
@@ -47,7 +47,9 @@ namespace gyre::stacks {
 
 inline constexpr size_t kPage = 4096;
 
-constexpr size_t RoundUpToPage(size_t bytes) { return (bytes + kPage - 1) & ~(kPage - 1); }
+constexpr size_t RoundUpToPage(size_t bytes) {
+  return (bytes + kPage - 1) & ~(kPage - 1);
+}
 
 // A slot, packed into one word: the address past its top, its size class, and a level from 0 to 31 that belongs to the
 // keeper and that the pool keeps while the slot is cached. All zero: no slot.
@@ -125,11 +127,13 @@ class StackPool {
   void Give(ProcContext& p, Slot slot);
 
   // Leaves at most `keep` bytes resident in unused slots, where it gets at them: what processors cache that are in
-  // Take or Give right now stays. Returns the bytes given back.
-  size_t Trim(size_t keep);
+  // Take or Give right now stays. Stops after about `most` bytes. Returns the bytes given back.
+  size_t Trim(size_t keep, size_t most = SIZE_MAX);
 
   // Every slot that was ever handed out, and perhaps a few that will be.
-  void ForEach(absl::FunctionRef<void(Slot)> visit) const;
+  void ForEach(absl::FunctionRef<void(Slot)> visit) const { ForSome(0, SIZE_MAX, visit); }
+  // The next `most` of them, see StackAllocator::ForSome.
+  uint64_t ForSome(uint64_t place, size_t most, absl::FunctionRef<void(Slot)> visit) const;
 
   // Async-signal-safe.
   const SizeClass& size_class(int index) const { return classes_[static_cast<size_t>(index)]; }
@@ -140,6 +144,7 @@ class StackPool {
     uint64_t live = 0;
     uint64_t cached = 0;
     uint64_t trimmed = 0;
+    uint64_t trimmed_bytes = 0;
     uint64_t reserved_bytes = 0;
   };
   Counts counts() const;
@@ -167,7 +172,8 @@ class StackPool {
       busy.store(1, std::memory_order_relaxed);
       std::atomic_signal_fence(std::memory_order_seq_cst);  // keeps the compiler from reordering; see above
       // Acquire: what Trim did to the cache before it cleared the claim is visible.
-      if (claimed.load(std::memory_order_acquire) == 0) [[likely]] return true;
+      if (claimed.load(std::memory_order_acquire) == 0) [[likely]]
+        return true;
       Leave();
       return false;
     }
@@ -189,6 +195,7 @@ class StackPool {
     size_t metadata_bytes;  // of this object and its magazines
     int size_class;
     int batches;
+    uint32_t number;          // of the spans that were pushed before
     std::atomic<int> carved;  // batches; written under the depot's lock
     Magazine* magazines() { return reinterpret_cast<Magazine*>(reinterpret_cast<char*>(this) + kMagazinesAt); }
     static constexpr size_t kMagazinesAt = 512;
@@ -196,16 +203,16 @@ class StackPool {
 
   struct alignas(64) Depot {
     mutable PoolMutex mutex;
-    Magazine* warm ABSL_GUARDED_BY(mutex) = nullptr;     // full, perhaps with memory
-    Magazine* cold ABSL_GUARDED_BY(mutex) = nullptr;     // full, without memory
-    Magazine* raw ABSL_GUARDED_BY(mutex) = nullptr;      // full, not prepared: the keeper failed
+    Magazine* warm ABSL_GUARDED_BY(mutex) = nullptr;  // full, perhaps with memory
+    Magazine* cold ABSL_GUARDED_BY(mutex) = nullptr;  // full, without memory
+    Magazine* raw ABSL_GUARDED_BY(mutex) = nullptr;   // full, not prepared: the keeper failed
     Magazine* empty ABSL_GUARDED_BY(mutex) = nullptr;
     Magazine* partial ABSL_GUARDED_BY(mutex) = nullptr;  // neither full nor empty; takes and gives single slots
     Span* span ABSL_GUARDED_BY(mutex) = nullptr;         // the one being carved
     uint64_t taken ABSL_GUARDED_BY(mutex) = 0;           // by threads without a processor
     uint64_t given ABSL_GUARDED_BY(mutex) = 0;
-    uint64_t carved ABSL_GUARDED_BY(mutex) = 0;          // slots
-    int batch = 0;                                       // slots per magazine; constant after Start
+    uint64_t carved ABSL_GUARDED_BY(mutex) = 0;  // slots
+    int batch = 0;                               // slots per magazine; constant after Start
   };
 
   // For a counter that one thread writes and any reads.
@@ -226,7 +233,7 @@ class StackPool {
   Span* NewSpan(int size_class, int batches);
 
   void FlushIdleProcessors() ABSL_EXCLUSIVE_LOCKS_REQUIRED(trim_mutex_);
-  size_t TrimClass(int size_class, size_t& keep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(trim_mutex_);
+  size_t TrimClass(int size_class, size_t& keep, size_t most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(trim_mutex_);
   // Measures the magazine, and strips it if it does not fit in `keep`. Returns whether it is without memory now.
   bool TrimMagazine(Magazine& magazine, size_t& keep, size_t& given_back) ABSL_EXCLUSIVE_LOCKS_REQUIRED(trim_mutex_);
 
@@ -242,6 +249,7 @@ class StackPool {
   std::atomic<Span*> spans_{nullptr};
   std::atomic<uint64_t> reserved_bytes_{0};
   std::atomic<uint64_t> trimmed_{0};
+  std::atomic<uint64_t> trimmed_bytes_{0};
   PoolMutex trim_mutex_;  // one Trim at a time; taken before any depot's
 };
 
@@ -251,7 +259,8 @@ inline Slot StackPool::Take(ProcContext& p, int size_class) {
     if (cache.Enter()) [[likely]] {
       Magazine* loaded = cache.pairs[size_class].loaded;
       const Slot slot = loaded->count > 0 ? loaded->slots[--loaded->count] : Refill(cache, size_class);
-      if (slot) [[likely]] AddOne(cache.taken);
+      if (slot) [[likely]]
+        AddOne(cache.taken);
       cache.Leave();
       return slot;
     }

@@ -91,7 +91,7 @@ TEST_P(ContiguousTest, ARecycledStackHasTheSizeItGrewTo) {
   stack = stacks_.Allocate(p_, 0);
   EXPECT_EQ(Touch(stack, 30000), 0);
   stacks_.Free(p_, stack);
-  stacks_.Trim(0);
+  stacks_.Trim(0, SIZE_MAX);
   // Trimmed, it begins with a page again.
   stack = stacks_.Allocate(p_, 0);
   EXPECT_EQ(Touch(stack, 30000), 1);

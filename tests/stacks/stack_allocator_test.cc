@@ -218,7 +218,7 @@ TEST_P(StackAllocatorTest, ProcessorsAndForeignThreadsExchangeStacks) {
       }
     });
   }
-  for (int i = 0; i < 50; ++i) allocator_->Trim(0);
+  for (int i = 0; i < 50; ++i) allocator_->Trim(0, SIZE_MAX);
   for (std::thread& thread : threads) thread.join();
   ProcContext p = Proc(0);
   for (const std::vector<Stack>& mailbox : mailboxes) {
@@ -256,7 +256,7 @@ TEST_P(StackAllocatorTest, TrimGivesTheMemoryOfABurstBack) {
   for (const Stack& stack : stacks) allocator_->Free(p, stack);
   const size_t burst = ResidentBytes();
   EXPECT_GE(burst, before + kStacks * kPage);
-  const size_t given_back = allocator_->Trim(100 * kPage);
+  const size_t given_back = allocator_->Trim(100 * kPage, SIZE_MAX);
   EXPECT_GE(given_back, (kStacks - 200) * kPage);
   EXPECT_LE(ResidentBytes(), burst - (kStacks - 200) * kPage + (4 << 20));
   EXPECT_GE(allocator_->Stats().trimmed, kStacks - 200);

@@ -102,7 +102,7 @@ int Use(StackAllocator& allocator, FaultHarness& harness) {
       EXPECT_EQ(stack.top[-1], 1);
     }
     for (const Stack& stack : stacks) allocator.Free(p, stack);
-    allocator.Trim(0);
+    allocator.Trim(0, SIZE_MAX);
     EXPECT_EQ(allocator.Stats().live, 0u);
   }
   return failures;
