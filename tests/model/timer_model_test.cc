@@ -267,7 +267,8 @@ void RandomContexts(uint64_t seed) {
             child.deadline = clock.now() + 1 + 2 * random.Below(12);
             child.has_cause = random.OneIn(2);
             child.has_cancel = true;
-            const absl::Duration timeout = clock.Until(child.deadline);
+            // Of equal deadlines the older context's comes first.
+            const absl::Duration timeout = clock.Until(child.deadline) + absl::Microseconds(number);
             if (child.has_cause) {
               std::tie(child.ctx, child.cancel) =
                   context::WithTimeoutCause(all[i].ctx, timeout, NewError(absl::StrCat("late ", number)));
