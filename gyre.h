@@ -15,6 +15,7 @@
 #include "runtime/main.h"
 #include "runtime/panic.h"
 #include "runtime/runtime.h"
+#include "runtime/trace/trace.h"
 #include "sync/cond.h"
 #include "sync/mutex.h"
 #include "sync/once.h"

@@ -101,6 +101,7 @@ const std::vector<FlagUse>& ConfigurationFlags() {
       {"procs", "N"},
       {"max_threads", "N"},
       {"seed", "N"},
+      {"trace", "FILE"},
       {"plugin", "FILE,..."},
   };
   return *kFlags;

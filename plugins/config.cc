@@ -42,7 +42,8 @@ absl::Status UnknownKey(absl::string_view part, absl::string_view key) {
 
 const std::vector<std::string>& ConfigKeys() {
   static const auto* keys = new std::vector<std::string>{"scheduler", "stack",       "preemption", "engine",
-                                                         "procs",     "max_threads", "seed",       "plugin"};
+                                                         "procs",     "max_threads", "seed",       "plugin",
+                                                         "trace"};
   return *keys;
 }
 
@@ -54,6 +55,7 @@ absl::Status Config::Set(absl::string_view key, absl::string_view value) {
   if (key == "preemption") preemption = std::string(value);
   if (key == "engine") engine = std::string(value);
   if (key == "plugin") plugins.emplace_back(value);
+  if (key == "trace") trace = std::string(value);
   if (key == "procs") {
     absl::StatusOr<int> count = ParseCount(key, value, 1, kMaxProcs);
     if (!count.ok()) return count.status();
@@ -116,6 +118,7 @@ std::string Config::ToString() const {
   if (max_threads != defaults.max_threads) absl::StrAppend(&text, ",max_threads=", max_threads);
   if (seed != defaults.seed) absl::StrAppend(&text, ",seed=", seed);
   for (const std::string& plugin : plugins) absl::StrAppend(&text, ",plugin=", plugin);
+  if (trace != defaults.trace) absl::StrAppend(&text, ",trace=", trace);
   return text;
 }
 

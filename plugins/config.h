@@ -23,6 +23,7 @@ struct Config {
   std::string engine = "threads";
   int procs = 0;       // 0: as many as the process may use CPUs
   int max_threads = 10000;  // kernel threads; one more is a fatal error
+  std::string trace;   // the file that the run's trace goes to; empty: none (runtime/trace/trace.h)
   uint64_t seed = 0;   // 0: from the operating system, on the threads engine; 1, in the simulator
   std::vector<std::string> plugins;  // shared objects to load first
 

@@ -19,6 +19,8 @@ ABSL_FLAG(std::string, procs, "", "the number of processors (default: the CPUs t
 ABSL_FLAG(std::string, max_threads, "", "the number of kernel threads that the runtime may make (default 10000)");
 ABSL_FLAG(std::string, seed, "",
           "where random choices begin, a number (default: from the operating system; 1 in the simulator)");
+ABSL_FLAG(std::string, trace, "",
+          "the file for a trace of the run: for `go tool trace`, or for Perfetto if its name ends in .json");
 ABSL_FLAG(std::vector<std::string>, plugin, {}, "shared objects with plug-ins, comma-separated");
 
 namespace gyre {
@@ -34,6 +36,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
       {"procs", absl::GetFlag(FLAGS_procs)},
       {"max_threads", absl::GetFlag(FLAGS_max_threads)},
       {"seed", absl::GetFlag(FLAGS_seed)},
+      {"trace", absl::GetFlag(FLAGS_trace)},
   };
   for (const std::string& file : absl::GetFlag(FLAGS_plugin)) given.emplace_back("plugin", file);
   for (const auto& [key, value] : given) {

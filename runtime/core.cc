@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "runtime/live_cores.h"
 #include "runtime/panic.h"
 #include "runtime/sanitizers.h"
+#include "runtime/trace/recorder.h"
 
 namespace gyre::internal {
 
@@ -35,6 +37,17 @@ int UsableCpus() {
   const int count = sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 1;
   CPU_FREE(set);
   return std::min(std::max(count, 1), Config::kMaxProcs);
+}
+
+// A process's first traced runtime writes the file itself, the second FILE with ".2" before its extension, and so on.
+std::string NextTraceFile(const std::string& file) {
+  static std::atomic<int> count{0};
+  const int number = count.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (number == 1) return file;
+  const size_t slash = file.rfind('/');
+  const size_t dot = std::min(file.rfind('.'), file.size());
+  const size_t at = slash != std::string::npos && dot < slash ? file.size() : dot;
+  return absl::StrCat(file.substr(0, at), ".", number, file.substr(at));
 }
 
 }  // namespace
@@ -78,6 +91,7 @@ absl::Status Core::Start() {
   policy_traits_ = policy_->traits();
   preemption_traits_ = preemption_->traits();
   timed_ = policy_traits_.wants_times || virtual_;
+  if (timed_) Watch(kWatchTimes, true);
 
   procs_ = std::make_unique<Processor[]>(proc_count_);
   idle_set_ = std::vector<std::atomic<uint64_t>>((proc_count_ + 63) / 64);
@@ -98,9 +112,11 @@ absl::Status Core::Start() {
   idle_word_.store(kOneIdle * (proc_count_ - 1), std::memory_order_relaxed);
   coarse_now_.store(engine_->Now(), std::memory_order_relaxed);
   InstallFaultHandler();
+  if (!config_.trace.empty()) return StartTrace(NextTraceFile(config_.trace));
   return absl::OkStatus();
 }
 
+Core::Core(Config config) : config_(std::move(config)) {}
 Core::~Core() = default;
 
 bool Core::RunMain(absl::FunctionRef<void()> main) {
@@ -135,6 +151,9 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
     engine_->Relax(round);
   }
   preemption_->Stop();
+  if (!config_.trace.empty()) {
+    if (absl::Status status = StopTrace(); !status.ok()) std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  }
   return machines_alive_.load(std::memory_order_acquire) == 0;
 }
 
@@ -187,6 +206,7 @@ void Core::EnterMachine(Machine* m, Processor* p) {
   thread.g = &m->system;
   thread.m = m;
   thread.p = p;
+  if (TraceRecorder* tracer = p != nullptr ? Tracer() : nullptr) tracer->ProcStart(p, m);
 }
 
 // First the identity, then preemption: a request that is pending must find nobody here to preempt.

@@ -8,6 +8,7 @@
 //   monitor.cc    Go's sysmon: slices, overdue timers
 //   housekeeping.cc  stacks shrink, and unused ones go back to the operating system
 //   deadlock.cc   nobody can ever run again
+//   trace/        what is recorded of all this
 //   core.cc       start and stop
 //
 // A Core is shared by the Runtime object and by its machines: it is freed when the last of them has let go, so a machine
@@ -20,6 +21,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,14 @@
 #include "runtime/thread_state.h"
 
 namespace gyre::internal {
+
+class TraceRecorder;
+
+// Who watches a runtime's goroutines, beside the runtime (Core::watched).
+enum Watcher : uint32_t {
+  kWatchTimes = 1,  // the policy, or virtual time, wants to know when everything happens
+  kWatchTrace = 2,  // a trace is recorded
+};
 
 class Core final : public PreemptionHost, public std::enable_shared_from_this<Core> {
  public:
@@ -106,6 +116,22 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   // be no goroutine any more, or another runtime's.
   uint64_t SomeGoroutines(uint64_t place, size_t most, absl::FunctionRef<void(G*)> visit);
 
+  // ---- trace/hooks.cc: what happens, for those who watch. `p` null: on a thread that has no processor ----
+  // Relaxed: the recorder looks again, and who began to watch too late for an event has missed it.
+  bool watched() const { return watchers_.load(std::memory_order_relaxed) != 0; }
+  bool Watches(Watcher who) const { return (watchers_.load(std::memory_order_seq_cst) & who) != 0; }
+  void Watch(Watcher who, bool on);
+  TraceRecorder* Tracer();             // null: nothing is recorded
+  void WatchSpawn(Processor* p, G* g);
+  void WatchDispatch(Processor* p, G* g);
+  void WatchYield(Processor* p, G* g, EnqueueReason why);
+  void WatchBlock(Processor* p, G* g);
+  void WatchReady(Processor* p, G* g);
+  void WatchExit(Processor* p, G* g);
+  // Begins and ends a recording (trace/trace.h).
+  absl::Status StartTrace(const std::string& file);      // empty: into memory
+  absl::Status StopTrace(std::string* text = nullptr);
+
   // ---- PreemptionHost ----
   void RaiseFlag(ProcId proc) override;
   void SignalMachine(ProcId proc, int signal) override;
@@ -144,7 +170,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   static uint64_t ReserveIds(uint64_t count);
 
  private:
-  explicit Core(Config config) : config_(std::move(config)) {}
+  explicit Core(Config config);
   absl::Status Start();
   void RunBeside();
   void RunHere();
@@ -171,13 +197,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
     ChangeState<GState::kRunnable, GState::kRunning>(g->state, g);
     g->last_proc = p->context.id;
     p->dispatches.Add(1);
-    if (timed_) [[unlikely]] {
-      if (virtual_) {
-        --runnable_;
-        engine_->Dispatching(p->context.id, *g);
-      }
-      p->dispatched_at = p->context.now = engine_->Now();
-    }
+    if (watched()) [[unlikely]] WatchDispatch(p, g);
   }
 
   // idle.cc
@@ -236,13 +256,16 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::unique_ptr<PreemptionStrategy> preemption_;
   PolicyTraits policy_traits_;
   PreemptionTraits preemption_traits_;
-  bool timed_ = false;    // the policy, or virtual time, wants to know when everything happens
+  bool timed_ = false;    // kWatchTimes
   bool virtual_ = false;  // the engine's time is: it is told what happens
   // Virtual time only, where one kernel thread is all there is. What spares searches that can find nothing (idle.cc).
   int64_t runnable_ = 0;            // enqueued, and not yet dispatched
   Nanos no_timer_before_ = kNever;  // no processor has an earlier one
   int proc_count_ = 0;
   std::unique_ptr<Processor[]> procs_;
+  std::atomic<uint32_t> watchers_{0};       // Watcher bits
+  std::unique_ptr<TraceRecorder> tracer_;   // made at the first trace's start, and kept
+  std::mutex trace_lock_;                   // one start or stop at a time
 
   // Who sleeps and who searches, in one word: idle processors in the upper half, searching machines in the lower.
   static constexpr uint64_t kOneIdle = uint64_t{1} << 32;
@@ -271,6 +294,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::atomic<int> threads_{0};            // machines' kernel threads that have begun to run
   std::atomic<int> held_in_place_{0};      // goroutines inside a signal handler
   std::atomic<int> retaken_{0};            // goroutines in blocking calls whose processor was retaken
+  RawLock retake_lock_;                    // held while one is retaken
   std::atomic<int64_t> injected_spawns_{0};
   std::atomic<uint64_t> wakeups_{0};       // of sleeping processors
   std::atomic<uint64_t> preemptions_{0};

@@ -65,6 +65,9 @@ struct alignas(64) G : Task {
   void* creator_pc = nullptr;
   std::atomic<uint32_t> wake_word{0};  // kForeign: what its thread sleeps on
   uint32_t examined = 0;               // the monitor's: which park it has looked at last
+  // trace/recorder.h. Not initialised: no recording has the number that memory may hold here, and a recording sets both.
+  uint32_t trace_generation;         // of the recording that knows this goroutine
+  uint32_t trace_seq;                // of its last event that other processors' events are put in order by
 
   void* sanitizer_fiber = nullptr;   // TSan's handle of this stack
   void* sanitizer_fake_stack = nullptr;

@@ -33,6 +33,7 @@
 #include "runtime/panic.h"
 #include "runtime/park.h"
 #include "runtime/switch.h"
+#include "runtime/trace/recorder.h"
 
 namespace gyre::internal {
 
@@ -85,6 +86,7 @@ void Core::HandOff(Processor* p) {
 }
 
 Processor* Core::Surrender(Machine* m) {
+  if (TraceRecorder* tracer = Tracer()) tracer->ProcStop(m->p);
   This().p = nullptr;
   return std::exchange(m->p, nullptr);
 }
@@ -103,6 +105,7 @@ bool Core::AwaitProcessor(Machine* m, bool as_spare) {
     engine_->ParkMachine(m, kNever);
   } while ((m->p = m->given.exchange(nullptr, std::memory_order_acquire)) == nullptr);
   This().p = m->p;
+  if (TraceRecorder* tracer = Tracer()) tracer->ProcStart(m->p, m);
   if (G* g = std::exchange(m->preempted, nullptr)) {
     ChangeState<GState::kPreempted, GState::kRunnable>(g->state, g);
     if (timed_) [[unlikely]] NoteRunnable(m->p->context, g);
@@ -119,6 +122,10 @@ bool Core::BeforeWork(Machine* m) {
   }
   if (m->p == nullptr) {
     if (G* g = std::exchange(m->returned, nullptr)) {
+      {
+        RawLockHolder hold(retake_lock_);  // in a trace it is blocked before it is back
+        if (TraceRecorder* tracer = Tracer()) tracer->SysExit(nullptr, g);
+      }
       // In this order: a look for deadlocks in between must find one or the other.
       Inject(g);
       retaken_.fetch_sub(1, std::memory_order_seq_cst);
@@ -138,6 +145,7 @@ void Core::GiveToBound(Machine* m, G* g) {
     g->in_place = false;
     if (g->lock_count == 0) g->bound = nullptr;
     held_in_place_.fetch_sub(1, std::memory_order_relaxed);
+    if (TraceRecorder* tracer = Tracer()) tracer->ProcStart(p, target);
     Dispatched(p, g);
   }
   GiveProcessor(p, target);  // where `g` is locked to it, it knows whom to run
@@ -174,6 +182,7 @@ bool Core::PreemptInPlace() {
     Machine* m = thread.m;
     G* g = thread.g;
     if (timed_) AccountRun(p, g);
+    if (TraceRecorder* tracer = Tracer()) tracer->GoYield(p, g, /*preempted=*/true, /*in_signal_handler=*/true);
     ChangeState<GState::kRunning, GState::kPreempted>(g->state, g);
     g->bound = m;
     g->in_place = true;
@@ -240,13 +249,16 @@ bool EnterBlocking() {
   ThreadState& thread = This();
   if (thread.p == nullptr) return false;  // a foreign thread, or a call inside a call
   if (Core* core = thread.m->core; core->is_virtual()) {
+    if (TraceRecorder* tracer = core->Tracer()) tracer->SysCall(thread.p, thread.g);
     core->engine().Charge(Cost::kSyscall);
     return false;
   }
   Processor* p = thread.p;
   Machine* m = thread.m;
+  if (TraceRecorder* tracer = m->core->Tracer()) tracer->SysCall(p, thread.g);
   ChangeState<GState::kRunning, GState::kSyscall>(thread.g->state, thread.g);
   m->syscall_p = p;
+  p->call_of = thread.g;
   m->p = thread.p = nullptr;
   p->syscalls.Add(1);
   // Release: the monitor that retakes the processor sees its state.
@@ -294,9 +306,13 @@ void Core::Retake(Processor& p) {
   if (in_call == nullptr) return;
   // First counted, then taken: a look for deadlocks in between must find one or the other.
   retaken_.fetch_add(1, std::memory_order_seq_cst);
-  if (!p.in_call.compare_exchange_strong(in_call, nullptr, std::memory_order_acquire)) {
-    retaken_.fetch_sub(1, std::memory_order_seq_cst);
-    return;
+  {
+    RawLockHolder hold(retake_lock_);
+    if (!p.in_call.compare_exchange_strong(in_call, nullptr, std::memory_order_acquire)) {
+      retaken_.fetch_sub(1, std::memory_order_seq_cst);
+      return;
+    }
+    if (TraceRecorder* tracer = Tracer()) tracer->SysBlock(&p, p.call_of);
   }
   p.m.store(nullptr, std::memory_order_relaxed);
   HandOff(&p);

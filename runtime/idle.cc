@@ -21,6 +21,7 @@
 
 #include "runtime/core.h"
 #include "runtime/panic.h"
+#include "runtime/trace/recorder.h"
 
 namespace gyre::internal {
 
@@ -210,10 +211,12 @@ G* Core::Sleep(Machine* m) {
   const bool stay = g != nullptr || (p->attention.load(std::memory_order_seq_cst) & kAttentionLeave) != 0;
   bool claimed = false;
   if (!stay) {
+    if (TraceRecorder* tracer = Tracer()) tracer->ProcStop(p);
     p->quiet.store(true, std::memory_order_seq_cst);
     if (deadline == kNever) deadline = CheckDeadlock();
     claimed = engine_->ParkMachine(m, deadline);
     p->quiet.store(false, std::memory_order_seq_cst);
+    if (TraceRecorder* tracer = Tracer()) tracer->ProcStart(p, m);
   }
   if (!claimed) {
     if (ClaimIdle(id)) {

@@ -72,6 +72,7 @@ struct alignas(128) Processor {
   uint64_t last_id = 0;
   bool first_wake_spins = false; // its first machine starts as a searching one, counted by its waker
   Nanos dispatched_at = 0;       // where the policy wants times
+  G* call_of = nullptr;          // whose blocking call the last one was; with the monitor once it has retaken the processor
   Counter spawned, exited, dispatches, parks, readies, syscalls;
 
   // Others write here.

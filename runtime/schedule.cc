@@ -56,11 +56,7 @@ void Core::SwitchOut(G* self) {
 void Core::YieldFrom(G* self, EnqueueReason why) {
   NoPreemptEnter();
   Processor* p = This().p;
-  if (timed_) [[unlikely]] {
-    AccountRun(p, self);
-    NoteRunnable(p->context, self);
-    p->dispatched_at = p->context.now;
-  }
+  if (watched()) [[unlikely]] WatchYield(p, self, why);
   ChangeState<GState::kRunning, GState::kRunnable>(self->state, self);
   ActOn(policy_->Enqueue(p->context, self, why), p);
   SwitchOut(self);
@@ -68,6 +64,10 @@ void Core::YieldFrom(G* self, EnqueueReason why) {
 }
 
 void Core::Abandon(G* self) {
+  if (watched()) [[unlikely]] {
+    self->wait_reason.store(WaitReason::kSelectNoCases, std::memory_order_relaxed);
+    WatchBlock(This().p, self);
+  }
   self->state.store(GState::kWaiting, std::memory_order_relaxed);
   This().no_preempt = 1;  // as every goroutine leaves
   SwitchOut(self);
@@ -82,7 +82,7 @@ void Core::ExitGoroutine(G* self) {
     MainEnded();
   }
   Processor* p = This().p;
-  if (timed_) [[unlikely]] AccountRun(p, self);
+  if (watched()) [[unlikely]] WatchExit(p, self);
   if (policy_traits_.wants_task_hooks) [[unlikely]] policy_->TaskExited(p->context, *self);
   p->exited.Add(1);
   if (self->bound != nullptr) [[unlikely]] {
@@ -133,7 +133,7 @@ void PreparePark(G* self, WaitReason reason, const void* object) {
     if (p == nullptr) [[unlikely]] Fatal("a goroutine waits inside gyre::Blocking, where it has no processor to give away");
     p->parks.Add(1);
     self->wait_since.store(core->CoarseNow(), std::memory_order_relaxed);
-    if (core->timed()) [[unlikely]] core->AccountRun(p, self);
+    if (core->watched()) [[unlikely]] core->WatchBlock(p, self);
     if (core->policy_traits().wants_block_hook) [[unlikely]] core->policy().TaskBlocked(p->context, *self);
   }
   ChangeState<GState::kRunning, GState::kWaiting>(self->state, self);
@@ -160,9 +160,10 @@ void Ready(G* g) {
   ThreadState& thread = This();
   if (Processor* p = thread.p; p != nullptr && thread.m->core == core) [[likely]] {
     p->readies.Add(1);
-    if (core->timed()) [[unlikely]] core->NoteRunnable(p->context, g);
+    if (core->watched()) [[unlikely]] core->WatchReady(p, g);
     core->ActOn(core->policy().Enqueue(p->context, g, EnqueueReason::kUnblocked), p);
   } else {
+    if (core->watched()) [[unlikely]] core->WatchReady(nullptr, g);
     core->Inject(g);
   }
   NoPreemptExit();

@@ -97,11 +97,12 @@ void Core::StartGoroutine(G* g) {
   ThreadState& thread = This();
   if (Processor* p = thread.p; p != nullptr && thread.m->core == this) [[likely]] {
     p->spawned.Add(1);
-    if (timed_) [[unlikely]] NoteRunnable(p->context, g);
+    if (watched()) [[unlikely]] WatchSpawn(p, g);
     if (policy_traits_.wants_task_hooks) [[unlikely]] policy_->TaskCreated(p->context, *g);
     ActOn(policy_->Enqueue(p->context, g, EnqueueReason::kNew), p);
   } else {
     injected_spawns_.fetch_add(1, std::memory_order_relaxed);
+    if (watched()) WatchSpawn(nullptr, g);
     if (policy_traits_.wants_task_hooks) policy_->TaskCreated(ForeignContext(), *g);
     Inject(g);
   }

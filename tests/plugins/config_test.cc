@@ -15,7 +15,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr char kKeys[] = "scheduler, stack, preemption, engine, procs, max_threads, seed, plugin";
+constexpr char kKeys[] = "scheduler, stack, preemption, engine, procs, max_threads, seed, plugin, trace";
 
 Config Applied(const std::string& text) {
   Config config;

@@ -1,0 +1,63 @@
+// What the runtime calls where somebody watches: a policy that wants times, virtual time, a trace. The hot paths have
+// one branch for all of them (Core::watched).
+#include "runtime/core.h"
+#include "runtime/trace/recorder.h"
+
+namespace gyre::internal {
+
+// Who sees the bit set (sequentially consistent in the recorder) sees the recorder too.
+TraceRecorder* Core::Tracer() {
+  return (watchers_.load(std::memory_order_acquire) & kWatchTrace) != 0 ? tracer_.get() : nullptr;
+}
+
+void Core::Watch(Watcher who, bool on) {
+  if (on) {
+    watchers_.fetch_or(who, std::memory_order_seq_cst);
+  } else {
+    watchers_.fetch_and(~static_cast<uint32_t>(who), std::memory_order_seq_cst);
+  }
+}
+
+void Core::WatchSpawn(Processor* p, G* g) {
+  if (p != nullptr && timed_) NoteRunnable(p->context, g);
+  if (TraceRecorder* tracer = Tracer()) tracer->GoCreate(p, g);
+}
+
+void Core::WatchDispatch(Processor* p, G* g) {
+  if (timed_) {
+    if (virtual_) {
+      --runnable_;
+      engine_->Dispatching(p->context.id, *g);
+    }
+    p->dispatched_at = p->context.now = engine_->Now();
+  }
+  if (TraceRecorder* tracer = Tracer()) tracer->GoStart(p, g);
+}
+
+void Core::WatchYield(Processor* p, G* g, EnqueueReason why) {
+  if (timed_) {
+    AccountRun(p, g);
+    NoteRunnable(p->context, g);
+    p->dispatched_at = p->context.now;
+  }
+  if (TraceRecorder* tracer = Tracer()) {
+    tracer->GoYield(p, g, why == EnqueueReason::kPreempted, /*in_signal_handler=*/false);
+  }
+}
+
+void Core::WatchBlock(Processor* p, G* g) {
+  if (timed_) AccountRun(p, g);
+  if (TraceRecorder* tracer = Tracer()) tracer->GoBlock(p, g, g->wait_reason.load(std::memory_order_relaxed));
+}
+
+void Core::WatchReady(Processor* p, G* g) {
+  if (p != nullptr && timed_) NoteRunnable(p->context, g);
+  if (TraceRecorder* tracer = Tracer()) tracer->GoUnblock(p, g);
+}
+
+void Core::WatchExit(Processor* p, G* g) {
+  if (timed_) AccountRun(p, g);
+  if (TraceRecorder* tracer = Tracer()) tracer->GoEnd(p, g);
+}
+
+}  // namespace gyre::internal
