@@ -24,7 +24,9 @@ namespace gyre::internal {
 
 namespace {
 
-// How long a runtime that ends waits for goroutines that compute to reach the scheduler.
+// How long a runtime that ends waits for goroutines that run to reach the scheduler: as long as one uses its CPU for
+// this, and no longer at all than that.
+constexpr Nanos kComputes = 20'000'000;
 constexpr Nanos kStopGrace = 1'000'000'000;
 constexpr Nanos kIdleStopGrace = 60'000'000'000;
 
@@ -92,6 +94,7 @@ absl::Status Core::Start() {
   preemption_traits_ = preemption_->traits();
   timed_ = policy_traits_.wants_times || virtual_;
   if (timed_) Watch(kWatchTimes, true);
+  ticks_ = interrupt_signal_ != 0 && preemption_traits_.asynchronous && !virtual_;
 
   procs_ = std::make_unique<Processor[]>(proc_count_);
   idle_set_ = std::vector<std::atomic<uint64_t>>((proc_count_ + 63) / 64);
@@ -140,10 +143,10 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   for (int round = 0;; ++round) {
     // Where no goroutine is left only idle threads are, however slowly a loaded machine lets them go.
     if (engine_->Now() - ended >= (LiveGoroutines() > 0 ? kStopGrace : kIdleStopGrace)) break;
-    if (machines_alive_.load(std::memory_order_acquire) ==
-        held_in_place_.load(std::memory_order_acquire) + InBlockingCalls()) {
-      break;
-    }
+    const int left = machines_alive_.load(std::memory_order_acquire) -
+                     held_in_place_.load(std::memory_order_acquire) - InBlockingCalls();
+    if (left == 0) break;
+    if (!virtual_ && round % 64 == 63 && engine_->Now() - ended >= kComputes && left <= ComputingMachines()) break;
     WakeEverybody();
     if (preemption_traits_.asynchronous && round % 64 == 0) {
       for (ProcId id = 0; id < proc_count_; ++id) preemption_->Request(id, PreemptReason::kStopTheWorld);
@@ -155,6 +158,23 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
     if (absl::Status status = StopTrace(); !status.ok()) std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   }
   return machines_alive_.load(std::memory_order_acquire) == 0;
+}
+
+// The machines whose threads have computed for kComputes since they were first asked: their goroutines may never stop.
+int Core::ComputingMachines() {
+  RawLockHolder hold(machines_lock_);
+  int count = 0;
+  for (auto& m : machines_) {
+    const int tid = m->tid.load(std::memory_order_relaxed);
+    if (tid == 0) continue;
+    // The clock of a thread's CPU time, by the kernel's rule for naming it; an error if the thread is gone.
+    timespec used;
+    if (clock_gettime(static_cast<clockid_t>(~static_cast<unsigned>(tid) << 3 | 6), &used) != 0) continue;
+    const Nanos now = used.tv_sec * Nanos{1'000'000'000} + used.tv_nsec;
+    if (m->cpu_at_end == kNever) m->cpu_at_end = now;
+    count += now - m->cpu_at_end >= kComputes;
+  }
+  return count;
 }
 
 // The calling thread waits. It is no machine: a goroutine that is preempted in place keeps its machine's thread for itself, and
@@ -222,9 +242,11 @@ void Core::MachineMain(Machine* m) {
   threads_.fetch_add(1, std::memory_order_seq_cst);
   AlternateSignalStack signal_stack;
   EnterMachine(m, m->given.exchange(nullptr, std::memory_order_acquire));
+  if (ticks_) MakeTicker(m);
   NoPreemptEnter();
   RunLoop(m);
   LeaveMachine(nullptr);
+  m->tid.store(0, std::memory_order_relaxed);
   threads_.fetch_sub(1, std::memory_order_seq_cst);
   // Release: all that this machine did happened before the runtime is found to have stopped.
   machines_alive_.fetch_sub(1, std::memory_order_acq_rel);
@@ -253,6 +275,9 @@ RuntimeStats Core::Stats() {
   stats.spawned += static_cast<uint64_t>(injected_spawns_.load(std::memory_order_relaxed));
   stats.wakeups = wakeups_.load(std::memory_order_relaxed);
   stats.preemptions = preemptions_.load(std::memory_order_relaxed);
+  stats.preempted_in_place = preempted_in_place_.load(std::memory_order_relaxed);
+  stats.retakes = retakes_.load(std::memory_order_relaxed);
+  stats.monitor_looks = monitor_looks_.load(std::memory_order_relaxed);
   engine_->AddStats(&stats);
   stats.policy = policy_->Stats();
   stats.stacks = stacks_->Stats();

@@ -5,7 +5,9 @@
 //   idle.cc       searching for work, sleeping, waking: how no wake-up is lost
 //   spawn.cc      making and ending goroutines
 //   timer_heap.cc timers
-//   monitor.cc    Go's sysmon: slices, overdue timers
+//   monitor.cc    Go's sysmon: slices, blocking calls that last, overdue timers
+//   handoff.cc    machines without a processor, processors that change hands
+//   ticks.cc      how slices end where goroutines are interrupted
 //   housekeeping.cc  stacks shrink, and unused ones go back to the operating system
 //   deadlock.cc   nobody can ever run again
 //   trace/        what is recorded of all this
@@ -18,6 +20,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -102,6 +105,10 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void GiveToBound(Machine* m, G* g);   // `g` may run only on its own machine
   void Retake(Processor& p);            // from the monitor: its holder has been in a blocking call for long
   void KeepSpares();                    // from the monitor
+  void OnInterrupt(const siginfo_t* info, void* context);  // in the handler of the strategy's signal
+
+  // ---- ticks.cc ----
+  void StopTick(Machine* m);
 
   // ---- spawn.cc ----
   G* NewGoroutine(ProcContext& context, size_t stack_size, size_t closure_size, size_t closure_align);
@@ -177,6 +184,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   Machine* NewMachine();
   void EnterMachine(Machine* m, Processor* p);
   void LeaveMachine(G* g_before);
+  int ComputingMachines();
 
   void Charge(Cost cost) {
     if (virtual_) [[unlikely]] engine_->Charge(cost);
@@ -188,6 +196,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
     const Dispatch dispatch = policy_->PickNext(p->context, mode);
     if (dispatch.task != nullptr && dispatch.slice != p->slice.load(std::memory_order_relaxed)) [[unlikely]] {
       p->slice.store(dispatch.slice, std::memory_order_relaxed);
+      if (ticks_) TickFiner(dispatch.slice);
     }
     return static_cast<G*>(dispatch.task);
   }
@@ -221,6 +230,15 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void HandOff(Processor* p);
   Processor* Surrender(Machine* m);
   bool AwaitProcessor(Machine* m, bool as_spare);
+
+  // ticks.cc
+  void MakeTicker(Machine* m);                 // of the calling thread
+  void StartTick(Machine* m, Nanos period);
+  void BeginSlice(Machine* m, Processor* p);   // the goroutine that runs on `p` from now on has a whole slice
+  void TickFiner(Nanos slice);                 // the next goroutine of the calling thread has this slice
+  void StartTickOf(Machine* m, Processor& p, Nanos slice);     // from the monitor
+  bool OnTick(Machine* m, Processor* p, bool computes);        // in the handler: whether the slice is over
+  bool Lonely(Machine* m, Processor* p, Nanos now);
 
   // monitor.cc
   Nanos MonitorTick();
@@ -258,6 +276,9 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   PreemptionTraits preemption_traits_;
   bool timed_ = false;    // kWatchTimes
   bool virtual_ = false;  // the engine's time is: it is told what happens
+  bool ticks_ = false;    // machines' threads are interrupted by timers
+  int interrupt_signal_ = 0;
+  void (*interrupt_handler_)(PreemptionHost&) = nullptr;
   // Virtual time only, where one kernel thread is all there is. What spares searches that can find nothing (idle.cc).
   int64_t runnable_ = 0;            // enqueued, and not yet dispatched
   Nanos no_timer_before_ = kNever;  // no processor has an earlier one
@@ -280,6 +301,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::vector<ProcWatch> watch_;
   Nanos monitor_delay_ = 20'000;
   int quiet_looks_ = 0;
+  std::atomic<uint64_t> monitor_looks_{0};
   Housekeeping housekeeping_;
 
   std::atomic<int> machines_alive_{0};     // threads that have not left their loop
@@ -296,8 +318,11 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::atomic<int> retaken_{0};            // goroutines in blocking calls whose processor was retaken
   RawLock retake_lock_;                    // held while one is retaken
   std::atomic<int64_t> injected_spawns_{0};
+  std::atomic<uint64_t> injections_{0};    // of goroutines, by threads without a processor
   std::atomic<uint64_t> wakeups_{0};       // of sleeping processors
   std::atomic<uint64_t> preemptions_{0};
+  std::atomic<uint64_t> preempted_in_place_{0};
+  std::atomic<uint64_t> retakes_{0};
   std::atomic<G*> main_goroutine_{nullptr};  // null once it has called Goexit
 };
 

@@ -106,6 +106,7 @@ bool Core::AwaitProcessor(Machine* m, bool as_spare) {
   } while ((m->p = m->given.exchange(nullptr, std::memory_order_acquire)) == nullptr);
   This().p = m->p;
   if (TraceRecorder* tracer = Tracer()) tracer->ProcStart(m->p, m);
+  m->fresh_slice = true;
   if (G* g = std::exchange(m->preempted, nullptr)) {
     ChangeState<GState::kPreempted, GState::kRunnable>(g->state, g);
     if (timed_) [[unlikely]] NoteRunnable(m->p->context, g);
@@ -174,8 +175,6 @@ bool Core::PreemptInPlace() {
     held_in_place_.fetch_add(1, std::memory_order_release);
     for (;;) engine_->ParkMachine(thread.m, kNever);
   }
-  // The request was for another goroutine than the one that runs now: it came late.
-  if (p->preempt_tag.load(std::memory_order_relaxed) != p->dispatches.Get()) return false;
   NoPreemptEnter();
   Machine* spare = TakeSpare();
   if (spare != nullptr) {
@@ -187,12 +186,16 @@ bool Core::PreemptInPlace() {
     g->bound = m;
     g->in_place = true;
     held_in_place_.fetch_add(1, std::memory_order_relaxed);
+    preempted_in_place_.fetch_add(1, std::memory_order_relaxed);
     spare->preempted = g;
     GiveProcessor(Surrender(m), spare);
     do {
       engine_->ParkMachine(m, kNever);
     } while ((m->p = m->given.exchange(nullptr, std::memory_order_acquire)) == nullptr);
     thread.p = m->p;
+    if (ticks_) BeginSlice(m, m->p);
+  } else if (ticks_) {
+    engine_->WakeMonitor();  // it makes some
   }
   // Not NoPreemptExit: a goroutine must not yield from inside a signal handler.
   std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -218,26 +221,52 @@ void Core::KeepSpares() {
 
 namespace {
 
-void (*preempt_handler)(PreemptionHost&) = nullptr;
+struct sigaction previous_actions[NSIG];
 
-void OnPreemptSignal(int) {
+void OnSignal(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
-  ThreadState& thread = This();
-  if (thread.p != nullptr && thread.g != nullptr && thread.g->kind == GKind::kGoroutine) {
-    preempt_handler(*thread.m->core);
+  const struct sigaction& previous = previous_actions[signal];
+  if (Machine* m = This().m; m != nullptr) m->core->OnInterrupt(info, context);
+  // What others send (a socket's urgent data, a debugger) is for whoever handled it before us.
+  if (info->si_code != SI_TIMER && info->si_code != SI_TKILL) {
+    if ((previous.sa_flags & SA_SIGINFO) != 0) {
+      previous.sa_sigaction(signal, info, context);
+    } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+      previous.sa_handler(signal);
+    }
   }
   errno = saved_errno;
 }
 
 }  // namespace
 
+void Core::OnInterrupt(const siginfo_t* info, void*) {
+  ThreadState& thread = This();
+  Processor* p = thread.p;
+  const bool computes = thread.g != nullptr && thread.g->kind == GKind::kGoroutine;
+  if (info->si_code == SI_TIMER) {
+    if (ticks_ && OnTick(thread.m, p, computes)) interrupt_handler_(*this);
+    return;
+  }
+  // A request that was for another goroutine than the one that runs now came late; signals that others send are none.
+  if (p == nullptr || !computes || p->preempt_tag.load(std::memory_order_relaxed) != p->dispatches.Get()) return;
+  interrupt_handler_(*this);
+}
+
 absl::Status Core::InstallHandler(int signal, void (*handler)(PreemptionHost&)) {
+  interrupt_signal_ = signal;
+  interrupt_handler_ = handler;
+  static RawLock lock;
+  RawLockHolder hold(lock);
+  struct sigaction now;
+  if (sigaction(signal, nullptr, &now) != 0) return absl::InternalError("gyre: cannot handle the preemption signal");
+  if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == &OnSignal) return absl::OkStatus();
+  previous_actions[signal] = now;
   struct sigaction action = {};
-  action.sa_handler = &OnPreemptSignal;
+  action.sa_sigaction = &OnSignal;
   // On the alternate stack: the goroutine's may have no room. Restarted: an interrupted call is nobody's business.
-  action.sa_flags = SA_ONSTACK | SA_RESTART;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
   sigemptyset(&action.sa_mask);
-  preempt_handler = handler;
   if (sigaction(signal, &action, nullptr) != 0) return absl::InternalError("gyre: cannot handle the preemption signal");
   return absl::OkStatus();
 }
@@ -261,8 +290,9 @@ bool EnterBlocking() {
   p->call_of = thread.g;
   m->p = thread.p = nullptr;
   p->syscalls.Add(1);
-  // Release: the monitor that retakes the processor sees its state.
-  p->in_call.store(m, std::memory_order_release);
+  // Release: the monitor that retakes the processor sees its state. And before the look at `tick` (ticks.cc).
+  p->in_call.store(m, std::memory_order_seq_cst);
+  if (m->tick.load(std::memory_order_seq_cst) > 0) [[unlikely]] m->core->StopTick(m);
   return true;
 }
 
@@ -314,6 +344,7 @@ void Core::Retake(Processor& p) {
     }
     if (TraceRecorder* tracer = Tracer()) tracer->SysBlock(&p, p.call_of);
   }
+  retakes_.fetch_add(1, std::memory_order_relaxed);
   p.m.store(nullptr, std::memory_order_relaxed);
   HandOff(&p);
 }

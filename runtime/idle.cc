@@ -66,6 +66,8 @@ void Core::ActOnSlow(WakeHint hint) {
       }
       return;
     case WakeHint::kPreempt:
+      // The policy cannot know who is about to sleep: somebody who does is worth more than somebody who is stopped.
+      if (IdleCount(word) != 0 && SpinningCount(word) == 0) WakeOneIdle();
       preemption_->Request(hint.proc, PreemptReason::kPolicy);
       return;
   }

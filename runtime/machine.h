@@ -22,6 +22,7 @@ struct Machine {
     system.core = owner;
     system.state.store(GState::kRunning, std::memory_order_relaxed);
   }
+  ~Machine();
 
   G system;                                // its own stack: the scheduler loop, for searching and idling
   Core* const core;
@@ -38,7 +39,18 @@ struct Machine {
   G* preempted = nullptr;                  // comes with a processor: to be made runnable
   Processor* syscall_p = nullptr;          // whose holder it was when its blocking call began
   G* returned = nullptr;                   // back from a blocking call whose processor is gone
-  std::atomic<int> tid{0};                 // the kernel's name of the thread
+  std::atomic<int> tid{0};                 // the kernel's name of the thread; 0 before and after
+  Nanos cpu_at_end = kNever;               // what the thread had used when the runtime ended
+
+  // See ticks.cc.
+  static constexpr Nanos kNoTicker = -1, kNoTick = 0;
+  std::atomic<Nanos> tick{kNoTicker};      // how often the thread is interrupted
+  int ticker = 0;                          // the kernel's name of its timer
+  bool fresh_slice = true;                 // the next goroutine's turn begins with the thread's
+  uint64_t tick_dispatches = 0;            // whose slice is being measured
+  Nanos tick_since = 0;                    // from when on
+  uint64_t events_then = 0;                // at its last preemption
+  Nanos lonely_since = kNever;             // when a preemption last found nobody else
 
   bool spinning = false;                   // searching, and counted so (see idle.cc)
   std::atomic<uint32_t> wake_word{0};      // the engine's: what the machine sleeps on

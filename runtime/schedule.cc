@@ -115,6 +115,7 @@ void Core::RunLoop(Machine* m) {
     }
     Processor* p = m->p;
     Dispatched(p, g);
+    if (ticks_ && (m->fresh_slice || m->tick.load(std::memory_order_relaxed) == Machine::kNoTick)) BeginSlice(m, p);
     SwitchTo(This(), m, system, g, context);
   }
 }

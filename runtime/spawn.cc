@@ -120,6 +120,7 @@ void Core::Inject(G* g) {
 
 void Core::Inject(G* g, ProcContext& context) {
   if (timed_) NoteRunnable(context, g);
+  injections_.fetch_add(1, std::memory_order_relaxed);
   ActOn(policy_->Enqueue(context, g, EnqueueReason::kInjected), nullptr);
 }
 

@@ -16,7 +16,10 @@ struct RuntimeStats {
   uint64_t parks = 0;        // times a goroutine began to wait
   uint64_t readies = 0;      // times one was made runnable again
   uint64_t wakeups = 0;      // times a sleeping processor was woken for work
-  uint64_t preemptions = 0;  // slices ended by the monitor
+  uint64_t preemptions = 0;  // slices that ended while their goroutine computed
+  uint64_t preempted_in_place = 0;  // goroutines that kept their thread when theirs did (klt)
+  uint64_t retakes = 0;      // processors taken from blocking calls that lasted
+  uint64_t monitor_looks = 0;
   uint64_t events = 0;       // of the simulator: goroutines dispatched, processors woken, deadlines, slices ended
   uint64_t trace_hash = 0;   // over those events, with their times, processors and goroutines
   PolicyStats policy;
