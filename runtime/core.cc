@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -87,7 +88,7 @@ absl::Status Core::Start() {
   policy_ = std::move(policy->plugin);
   stacks_ = std::move(stacks->plugin);
   preemption_ = std::move(preemption->plugin);
-  if (absl::Status status = policy_->Start(Topology{proc_count_}, policy->options); !status.ok()) return status;
+  if (absl::Status status = policy_->Start(Topology{proc_count()}, policy->options); !status.ok()) return status;
   if (absl::Status status = stacks_->Start(proc_count_, stacks->options); !status.ok()) return status;
   if (absl::Status status = preemption_->Start(*this, preemption->options); !status.ok()) return status;
   policy_traits_ = policy_->traits();
@@ -96,18 +97,13 @@ absl::Status Core::Start() {
   if (timed_) Watch(kWatchTimes, true);
   ticks_ = interrupt_signal_ != 0 && preemption_traits_.asynchronous && !virtual_;
 
-  procs_ = std::make_unique<Processor[]>(proc_count_);
-  idle_set_ = std::vector<std::atomic<uint64_t>>((proc_count_ + 63) / 64);
+  procs_.reset(static_cast<Processor*>(
+      ::operator new(Config::kMaxProcs * sizeof(Processor), std::align_val_t{alignof(Processor)})));
+  idle_set_ = std::vector<std::atomic<uint64_t>>((Config::kMaxProcs + 63) / 64);
   watch_.resize(proc_count_);
-  ProcContext seeds;
-  seeds.state = engine_->Seed() * 0x9e3779b97f4a7c15;  // one to one, so that no two seeds are the same, and never 0
-  for (ProcId id = 0; id < proc_count_; ++id) {
-    procs_[id].context.id = id;
-    procs_[id].context.state = seeds.Random() | 1;
-    procs_[id].context.choices = engine_->choices();
-    if (virtual_) procs_[id].attention.store(kAttentionEngine, std::memory_order_relaxed);
-    procs_[id].timers.Attach(this, id);
-  }
+  seeds_.state = engine_->Seed() * 0x9e3779b97f4a7c15;  // one to one, so that no two seeds are the same, and never 0
+  stack_procs_ = proc_count_;
+  MakeProcessors(proc_count_);
   // Every processor but the first sleeps, and has no machine yet.
   for (ProcId id = 1; id < proc_count_; ++id) {
     idle_set_[id / 64].fetch_or(uint64_t{1} << (id % 64), std::memory_order_relaxed);
@@ -120,7 +116,9 @@ absl::Status Core::Start() {
 }
 
 Core::Core(Config config) : config_(std::move(config)) {}
-Core::~Core() = default;
+Core::~Core() {
+  for (ProcId id = 0; id < procs_made_; ++id) procs_[id].~Processor();
+}
 
 bool Core::RunMain(absl::FunctionRef<void()> main) {
   if (absl::Status status = engine_->StartMonitor([this] { return MonitorTick(); }); !status.ok()) {
@@ -254,7 +252,7 @@ void Core::MachineMain(Machine* m) {
 
 void Core::MainEnded() {
   stopping_.store(true, std::memory_order_seq_cst);
-  for (ProcId id = 0; id < proc_count_; ++id) {
+  for (ProcId id = 0; id < procs_made_; ++id) {
     procs_[id].attention.fetch_or(kAttentionStop, std::memory_order_seq_cst);
   }
   WakeEverybody();
@@ -263,8 +261,10 @@ void Core::MainEnded() {
 
 RuntimeStats Core::Stats() {
   NoPreempt off;  // the plug-ins take locks that others need to run at all
+  std::optional<PolicyGate> gate;
+  if (Machine* m = This().m; m == nullptr || m->core != this || m->p == nullptr) gate.emplace(this);
   RuntimeStats stats;
-  for (ProcId id = 0; id < proc_count_; ++id) {
+  for (ProcId id = 0; id < procs_made_; ++id) {
     Processor& p = procs_[id];
     stats.spawned += p.spawned.Get();
     stats.exited += p.exited.Get();

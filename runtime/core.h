@@ -8,6 +8,7 @@
 //   monitor.cc    Go's sysmon: slices, blocking calls that last, overdue timers
 //   handoff.cc    machines without a processor, processors that change hands
 //   ticks.cc      how slices end where goroutines are interrupted
+//   world.cc      stopping all processors, and changing their number
 //   housekeeping.cc  stacks shrink, and unused ones go back to the operating system
 //   deadlock.cc   nobody can ever run again
 //   trace/        what is recorded of all this
@@ -25,6 +26,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,18 @@
 #include "runtime/thread_state.h"
 
 namespace gyre::internal {
+
+// Held by a thread without a processor while it calls the policy: not while the world stands.
+class PolicyGate {
+ public:
+  explicit PolicyGate(Core* core);
+  ~PolicyGate();
+  PolicyGate(const PolicyGate&) = delete;
+  PolicyGate& operator=(const PolicyGate&) = delete;
+
+ private:
+  Core* const core_;
+};
 
 class TraceRecorder;
 
@@ -106,6 +120,9 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void Retake(Processor& p);            // from the monitor: its holder has been in a blocking call for long
   void KeepSpares();                    // from the monitor
   void OnInterrupt(const siginfo_t* info, void* context);  // in the handler of the strategy's signal
+
+  // ---- world.cc ----
+  int SetProcs(int count);  // from a goroutine; returns how many there were; below 1: changes nothing
 
   // ---- ticks.cc ----
   void StopTick(Machine* m);
@@ -210,7 +227,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   }
 
   // idle.cc
-  G* FindWork(Machine* m);     // null: the runtime stops
+  G* FindWork(Machine* m);     // null: the runtime stops, or the world
   G* Search(Machine* m);
   G* Sleep(Machine* m);
   int RunTimersOf(Processor& p, Nanos now);
@@ -230,6 +247,17 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void HandOff(Processor* p);
   Processor* Surrender(Machine* m);
   bool AwaitProcessor(Machine* m, bool as_spare);
+  void PutSpare(Machine* m) ABSL_EXCLUSIVE_LOCKS_REQUIRED(spares_lock_);
+  bool TakeFromCall(Processor& p);
+
+  // world.cc
+  bool StopWorld();
+  void StartWorld();
+  void GoOn();
+  void Wait(int round);  // for others to let go
+  void StandStill(Machine* m);
+  void MakeProcessors(int count);  // so that there are as many
+  void Resize(int count);
 
   // ticks.cc
   void MakeTicker(Machine* m);                 // of the calling thread
@@ -282,8 +310,15 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   // Virtual time only, where one kernel thread is all there is. What spares searches that can find nothing (idle.cc).
   int64_t runnable_ = 0;            // enqueued, and not yet dispatched
   Nanos no_timer_before_ = kNever;  // no processor has an earlier one
-  int proc_count_ = 0;
-  std::unique_ptr<Processor[]> procs_;
+  std::atomic<int> proc_count_{0};
+  // Room for as many as there may be; the pages of those that never are are never touched.
+  struct FreeProcessors {
+    void operator()(Processor* p) const { ::operator delete(p, std::align_val_t{alignof(Processor)}); }
+  };
+  std::unique_ptr<Processor[], FreeProcessors> procs_;
+  std::atomic<int> procs_made_{0};  // the first of them exist: those beyond proc_count_ are out of use
+  int stack_procs_ = 0;             // the stack allocator's
+  ProcContext seeds_;
   std::atomic<uint32_t> watchers_{0};       // Watcher bits
   std::unique_ptr<TraceRecorder> tracer_;   // made at the first trace's start, and kept
   std::mutex trace_lock_;                   // one start or stop at a time
@@ -303,6 +338,14 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   int quiet_looks_ = 0;
   std::atomic<uint64_t> monitor_looks_{0};
   Housekeeping housekeeping_;
+
+  // See world.cc.
+  friend class PolicyGate;
+  std::atomic<bool> world_owned_{false};   // by the one goroutine that stops it
+  std::atomic<bool> gate_closed_{false};
+  std::atomic<int> policy_calls_{0};       // under way by threads without a processor
+  RawLock monitor_lock_;                   // held by the monitor while it looks, and by the stopper
+  G* held_back_ = nullptr;                 // picked when the world stopped, linked; under spares_lock_ until it stands
 
   std::atomic<int> machines_alive_{0};     // threads that have not left their loop
   RawLock machines_lock_;

@@ -107,6 +107,12 @@ int64_t NumGoroutine();
 // The number of processors of the calling goroutine's runtime; 0 on a foreign thread.
 int Procs();
 
+// Changes that number, up to Config::kMaxProcs, and returns what it was; below 1 it changes nothing (Go's GOMAXPROCS). All
+// processors stop for a moment: under a preemption strategy that cannot interrupt a loop without calls, that moment
+// lasts as long as the longest of those. Goroutines and timers of processors that go move to the others. A panic inside
+// gyre::Blocking, and where the scheduler cannot do it; 0 on a foreign thread.
+int SetProcs(int count);
+
 // Time as goroutines see it: the machine's monotonic clock, or the simulator's virtual one; and the wall clock.
 Nanos NowNanos();
 absl::Time Now();

@@ -91,12 +91,17 @@ Processor* Core::Surrender(Machine* m) {
   return std::exchange(m->p, nullptr);
 }
 
+void Core::PutSpare(Machine* m) {
+  m->listed = true;
+  m->next_spare = spares_;
+  spares_ = m;
+  ++spare_count_;
+}
+
 bool Core::AwaitProcessor(Machine* m, bool as_spare) {
-  if (as_spare) {
+  if (as_spare && !m->listed) {
     RawLockHolder hold(spares_lock_);
-    m->next_spare = spares_;
-    spares_ = m;
-    ++spare_count_;
+    PutSpare(m);
     if (std::exchange(m->starts_as_spare, false)) spares_starting_.fetch_sub(1, std::memory_order_relaxed);
   }
   do {
@@ -106,6 +111,8 @@ bool Core::AwaitProcessor(Machine* m, bool as_spare) {
   } while ((m->p = m->given.exchange(nullptr, std::memory_order_acquire)) == nullptr);
   This().p = m->p;
   if (TraceRecorder* tracer = Tracer()) tracer->ProcStart(m->p, m);
+  m->listed = false;
+  m->spinning = std::exchange(m->p->first_wake_spins, false);
   m->fresh_slice = true;
   if (G* g = std::exchange(m->preempted, nullptr)) {
     ChangeState<GState::kPreempted, GState::kRunnable>(g->state, g);
@@ -327,23 +334,28 @@ void ExitBlocking() {
 
 int Core::InBlockingCalls() {
   int count = retaken_.load(std::memory_order_acquire);
-  for (ProcId id = 0; id < proc_count_; ++id) count += procs_[id].in_call.load(std::memory_order_acquire) != nullptr;
+  for (ProcId id = 0; id < procs_made_; ++id) count += procs_[id].in_call.load(std::memory_order_acquire) != nullptr;
   return count;
 }
 
-void Core::Retake(Processor& p) {
+bool Core::TakeFromCall(Processor& p) {
   Machine* in_call = p.in_call.load(std::memory_order_relaxed);
-  if (in_call == nullptr) return;
+  if (in_call == nullptr) return false;
   // First counted, then taken: a look for deadlocks in between must find one or the other.
   retaken_.fetch_add(1, std::memory_order_seq_cst);
   {
     RawLockHolder hold(retake_lock_);
     if (!p.in_call.compare_exchange_strong(in_call, nullptr, std::memory_order_acquire)) {
       retaken_.fetch_sub(1, std::memory_order_seq_cst);
-      return;
+      return false;
     }
     if (TraceRecorder* tracer = Tracer()) tracer->SysBlock(&p, p.call_of);
   }
+  return true;
+}
+
+void Core::Retake(Processor& p) {
+  if (!TakeFromCall(p)) return;
   retakes_.fetch_add(1, std::memory_order_relaxed);
   p.m.store(nullptr, std::memory_order_relaxed);
   HandOff(&p);

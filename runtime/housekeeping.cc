@@ -134,7 +134,7 @@ Nanos Core::KeepHouse(Nanos now, bool busy) {
   if (!house.shrinking && !house.trimming) {
     if (now < house.next_round) return house.settled ? kNever : house.next_round;
     uint64_t dispatches = 0, spawned = static_cast<uint64_t>(injected_spawns_.load(std::memory_order_relaxed));
-    for (ProcId id = 0; id < proc_count_; ++id) {
+    for (ProcId id = 0; id < procs_made_; ++id) {
       dispatches += procs_[id].dispatches.Get();
       spawned += procs_[id].spawned.Get();
     }

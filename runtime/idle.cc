@@ -74,9 +74,9 @@ void Core::ActOnSlow(WakeHint hint) {
 }
 
 ProcId Core::FindIdle() const {
-  for (size_t i = 0; i < idle_set_.size(); ++i) {
+  for (ProcId i = 0; i * 64 < proc_count_; ++i) {
     if (uint64_t bits = idle_set_[i].load(std::memory_order_relaxed); bits != 0) {
-      return static_cast<ProcId>(i * 64 + std::countr_zero(bits));
+      return i * 64 + std::countr_zero(bits);
     }
   }
   return kNoProc;
@@ -101,7 +101,7 @@ void Core::Unpark(ProcId id) {
     return;
   }
   p.first_wake_spins = true;
-  StartMachineFor(&p);
+  HandOff(&p);
 }
 
 [[gnu::cold]] void Core::WakeOneIdle() {
@@ -239,7 +239,8 @@ G* Core::FindWork(Machine* m) {
   Processor* p = m->p;
   for (;;) {
     if (stopping()) return nullptr;
-    if ((p->attention.load(std::memory_order_relaxed) & kAttentionLeave) != 0) {
+    if (const uint32_t attention = p->attention.load(std::memory_order_relaxed); (attention & kAttentionLeave) != 0) {
+      if ((attention & kAttentionWorld) != 0) return nullptr;
       p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
     }
     if (p->timers.EarliestRelaxed() != kNever) RunTimersOf(*p, engine_->Now());

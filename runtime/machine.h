@@ -34,6 +34,7 @@ struct Machine {
   // See handoff.cc.
   Machine* next_spare = nullptr;
   bool starts_as_spare = false;            // counted in spares_starting_
+  bool listed = false;                     // among the spares, before it waits
   G* locked = nullptr;                     // the goroutine that keeps this thread for itself
   bool thread_ends = false;                // it ended while it did
   G* preempted = nullptr;                  // comes with a processor: to be made runnable
@@ -73,12 +74,15 @@ enum Attention : uint32_t {
   kAttentionStop = 1,     // the runtime ends
   kAttentionPreempt = 2,  // the slice is over
   kAttentionEngine = 4,   // always, where time is virtual: runtime calls are the engine's business. It makes nobody leave
+  kAttentionWorld = 8,    // the world is to stand
 };
-constexpr uint32_t kAttentionLeave = kAttentionStop | kAttentionPreempt;
+constexpr uint32_t kAttentionLeave = kAttentionStop | kAttentionPreempt | kAttentionWorld;
 
 struct alignas(128) Processor {
   // The holder's own.
   ProcContext context;
+  ProcContext shared_context;        // of no processor
+  ProcContext* stack_context;        // for the stack allocator: one of the two
   std::atomic<Machine*> m{nullptr};  // its holder
   uint64_t next_id = 0;          // goroutine ids reserved for this processor
   uint64_t last_id = 0;
@@ -91,6 +95,7 @@ struct alignas(128) Processor {
   alignas(128) std::atomic<uint32_t> attention{0};
   std::atomic<Machine*> in_call{nullptr};  // its holder, while that is in a blocking call and it may be retaken
   std::atomic<uint64_t> preempt_tag{0};    // `dispatches` when its preemption was asked for
+  std::atomic<bool> stands{false};         // nobody holds it, while the world is stopped
   std::atomic<bool> quiet{false};  // asleep, or about to be, after it found nothing anywhere (deadlock.cc)
   std::atomic<Nanos> slice{0};   // of the running goroutine; 0: the quantum
   alignas(128) TimerHeap timers;

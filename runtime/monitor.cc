@@ -22,6 +22,7 @@ constexpr Nanos kDelayBesideIdle = 1'000'000;
 }  // namespace
 
 Nanos Core::MonitorTick() {
+  RawLockHolder hold(monitor_lock_);
   const Nanos now = engine_->Now();
   coarse_now_.store(now, std::memory_order_relaxed);
   const Nanos quantum = preemption_traits_.preempts ? preemption_->Quantum() : kNever;

@@ -98,10 +98,17 @@ void Core::RunLoop(Machine* m) {
   G* system = &m->system;
   for (;;) {
     if (!BeforeWork(m)) return;
+    if ((m->p->attention.load(std::memory_order_relaxed) & kAttentionWorld) != 0) [[unlikely]] {
+      StandStill(m);
+      continue;
+    }
     m->p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
     G* g = std::exchange(m->next, nullptr);
     if (g == nullptr) g = FindWork(m);
-    if (g == nullptr) return;
+    if (g == nullptr) {
+      if (stopping()) return;
+      continue;
+    }
     StopSpinning(m);
     if (g->bound != nullptr && g->bound != m) {
       GiveToBound(m, g);

@@ -103,7 +103,10 @@ void Core::StartGoroutine(G* g) {
   } else {
     injected_spawns_.fetch_add(1, std::memory_order_relaxed);
     if (watched()) WatchSpawn(nullptr, g);
-    if (policy_traits_.wants_task_hooks) policy_->TaskCreated(ForeignContext(), *g);
+    if (policy_traits_.wants_task_hooks) {
+      PolicyGate gate(this);
+      policy_->TaskCreated(ForeignContext(), *g);
+    }
     Inject(g);
   }
 }
@@ -121,14 +124,15 @@ void Core::Inject(G* g) {
 void Core::Inject(G* g, ProcContext& context) {
   if (timed_) NoteRunnable(context, g);
   injections_.fetch_add(1, std::memory_order_relaxed);
+  PolicyGate gate(this);
   ActOn(policy_->Enqueue(context, g, EnqueueReason::kInjected), nullptr);
 }
 
 int64_t Core::LiveGoroutines() const {
   int64_t live = injected_spawns_.load(std::memory_order_relaxed);
   // Exits first: a goroutine that is made and ends in between must not make the sum too small.
-  for (ProcId id = 0; id < proc_count_; ++id) live -= static_cast<int64_t>(procs_[id].exited.Get());
-  for (ProcId id = 0; id < proc_count_; ++id) live += static_cast<int64_t>(procs_[id].spawned.Get());
+  for (ProcId id = 0; id < procs_made_; ++id) live -= static_cast<int64_t>(procs_[id].exited.Get());
+  for (ProcId id = 0; id < procs_made_; ++id) live += static_cast<int64_t>(procs_[id].spawned.Get());
   return live;
 }
 
@@ -148,7 +152,7 @@ void RecycleGoroutine(G* dead) {
   sanitizers::EndStack(dead);
   Core* core = dead->core;
   ChangeState<GState::kDead, GState::kIdle>(dead->state, dead);
-  core->stacks().Free(This().p->context, dead->stack);
+  core->stacks().Free(*This().p->stack_context, dead->stack);
 }
 
 // ---- what Go() is made of (go.h) ----
@@ -165,7 +169,7 @@ G* NewGoroutine(Core* core, const GoOptions& options, size_t size, size_t align,
   } else if (p != nullptr && thread.m->core != core) {
     p = nullptr;
   }
-  G* g = core->NewGoroutine(p != nullptr ? p->context : ForeignContext(), options.stack_size, size, align);
+  G* g = core->NewGoroutine(p != nullptr ? *p->stack_context : ForeignContext(), options.stack_size, size, align);
   g->id = NextId(p);
   g->run = run;
   g->creator_id = p != nullptr ? thread.g->id : 0;
@@ -194,7 +198,7 @@ void DiscardGoroutine(G* g) {
   sanitizers::EndStack(g);
   ThreadState& thread = This();
   const bool here = thread.p != nullptr && thread.m->core == g->core;
-  g->core->stacks().Free(here ? thread.p->context : ForeignContext(), g->stack);
+  g->core->stacks().Free(here ? *thread.p->stack_context : ForeignContext(), g->stack);
 }
 
 void FatalGoOfNil() { Fatal("go of nil func value"); }

@@ -70,6 +70,18 @@ TimerHeap::~TimerHeap() {
   }
 }
 
+void TimerHeap::MoveTo(TimerHeap& to) {
+  RawLockHolder hold(lock_);
+  RawLockHolder hold_other(to.lock_);
+  for (Entry& e : heap_) {
+    // Under both locks: whoever arms or stops it looks again once it has one.
+    e.timer->heap_.store(&to, std::memory_order_release);
+    to.Insert(e.timer);
+  }
+  heap_.clear();
+  PublishEarliest();
+}
+
 void TimerHeap::PublishEarliest() {
   const Nanos earliest = heap_.empty() ? kNever : heap_.front().when;
   if (earliest == earliest_.load(std::memory_order_relaxed)) return;

@@ -32,6 +32,9 @@ class TimerHeap {
   // Runs the callbacks of all timers that are due at `now`; returns how many. Any thread with a processor.
   int RunExpired(Nanos now) ABSL_LOCKS_EXCLUDED(lock_);
 
+  // All timers become `to`'s. One such move at a time.
+  void MoveTo(TimerHeap& to) ABSL_LOCKS_EXCLUDED(lock_);
+
   size_t size() const ABSL_LOCKS_EXCLUDED(lock_) {
     RawLockHolder hold(lock_);
     return heap_.size();

@@ -87,7 +87,7 @@ void TraceRecorder::AppendIntroductions(std::string* text) {
     if (one->found == Found::kInCall) AppendEvent(text, EventType::kGoInSyscall, {0, one->id});
   }
   // For readers this ends the introduction.
-  AppendEvent(text, EventType::kGomaxprocs, {0, static_cast<uint64_t>(proc_count_), 0});
+  AppendEvent(text, EventType::kGomaxprocs, {0, static_cast<uint64_t>(core_->proc_count()), 0});
 }
 
 void TraceRecorder::AppendTables(std::string* text) {

@@ -92,12 +92,12 @@ class TraceRecorder::Writing {
 };
 
 TraceRecorder::TraceRecorder(Core* core)
-    : core_(core), proc_count_(core->proc_count()), buffers_(std::make_unique<Buffer[]>(core->proc_count())) {
-  for (int id = 0; id < proc_count_; ++id) buffers_[id].pid = id;
+    : core_(core), buffers_(std::make_unique<Buffer[]>(kProcs)) {
+  for (int id = 0; id < kProcs; ++id) buffers_[id].pid = id;
 }
 
 TraceRecorder::~TraceRecorder() {
-  for (int id = 0; id < proc_count_; ++id) UnmapMemory(buffers_[id].chunk, kChunk);
+  for (int id = 0; id < kProcs; ++id) UnmapMemory(buffers_[id].chunk, kChunk);
   RawLockHolder hold_shared(shared_lock_);
   UnmapMemory(shared_.chunk, kChunk);
   RawLockHolder hold(sink_lock_);
@@ -432,7 +432,7 @@ absl::Status TraceRecorder::End(std::string* text, bool dying) {
   if (!recording()) return absl::FailedPreconditionError("gyre::trace: this runtime is not traced");
   core_->Watch(kWatchTrace, false);
   AwaitWriters(dying);
-  for (int id = 0; id < proc_count_; ++id) {
+  for (int id = 0; id < kProcs; ++id) {
     Buffer& b = buffers_[id];
     if (b.generation != generation_) continue;
     Close(b);
@@ -473,7 +473,7 @@ void TraceRecorder::AwaitWriters(bool dying) {
       core_->engine().Relax(round);
     }
   };
-  for (int id = 0; id < proc_count_; ++id) await(buffers_[id]);
+  for (int id = 0; id < kProcs; ++id) await(buffers_[id]);
 }
 
 // What runs now ran until now.

@@ -32,6 +32,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "plugins/config.h"
 #include "plugins/task.h"
 #include "runtime/goroutine.h"
 #include "runtime/machine.h"
@@ -152,7 +153,7 @@ class TraceRecorder {
   void AppendTables(std::string* text);
 
   Core* const core_;
-  const int proc_count_;
+  static constexpr int kProcs = Config::kMaxProcs;  // their number may change while a trace is recorded
   std::unique_ptr<Buffer[]> buffers_;  // of the processors
   RawLock shared_lock_;
   Buffer shared_ ABSL_GUARDED_BY(shared_lock_);

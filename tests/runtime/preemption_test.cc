@@ -11,6 +11,7 @@
 
 #include "runtime/blocking.h"
 #include "runtime/go.h"
+#include "runtime/panic.h"
 #include "runtime/park.h"
 #include "tests/testing/runtime_test.h"
 
@@ -101,6 +102,84 @@ TEST(Cooperative, PR_01_LoopsWithCheckpointsGiveWay) {
     EXPECT_TRUE(Eventually([] { return NumGoroutine() == 1; }));
   });
 }
+
+GYRE_TEST(Processors, GR_09_SettingTheirNumberReturnsTheOldOne) {
+  const int before = Procs();
+  EXPECT_EQ(SetProcs(3), before);
+  EXPECT_EQ(SetProcs(0), 3);
+  EXPECT_EQ(SetProcs(-5), 3);
+  EXPECT_EQ(Procs(), 3);
+  EXPECT_EQ(SetProcs(1), 3);
+  EXPECT_EQ(Procs(), 1);
+  // Who was made on a processor that is gone still counts.
+  std::atomic<int> ran{0};
+  for (int i = 0; i < 10; ++i) Go([&] { ++ran; });
+  EXPECT_TRUE(Eventually([&] { return ran == 10; }));
+  EXPECT_EQ(SetProcs(before), 1);
+}
+
+TEST(Processors, TooManyAreRefusedInWords) {
+  RunWith("procs=2", [] {
+    try {
+      SetProcs(5000);
+      ADD_FAILURE();
+    } catch (const PanicError& panic) {
+      EXPECT_STREQ(panic.what(), "gyre::SetProcs(5000): there may be from 1 to 4096 processors");
+    }
+    EXPECT_EQ(Procs(), 2);
+  });
+  EXPECT_EQ(SetProcs(2), 0);  // a foreign thread
+}
+
+// Goroutines that compute, sleep, block and wake each other, while the number of processors goes up and down.
+GYRE_TEST_ON_THREADS(Processors, GR_12_ChangingTheirNumberLosesNothing) {
+  constexpr int kPairs = 10;
+  const int rounds = Scaled(200);
+  const int before = Procs();
+  std::atomic<long> sum{0};
+  std::atomic<int> ended{0};
+  for (int i = 0; i < kPairs; ++i) {
+    Go([&, i] {
+      for (int k = 1; k <= rounds; ++k) {
+        sum += k;
+        Yield();
+        if (k % 50 == i) Sleep(absl::Microseconds(300));
+        if (k % 70 == i) Blocking([] { return usleep(100); });
+        if (k % 90 == i) {
+          std::atomic<bool> there{false};
+          Go([&] { there = true; });
+          EXPECT_TRUE(Eventually([&] { return there.load(); }));
+        }
+      }
+      ++ended;
+    });
+  }
+  int changes = 0;
+  while (ended < kPairs) {
+    for (int procs : {1, 2, 4, 8, 16, 8, 4, 2, 1}) {
+      SetProcs(procs);
+      EXPECT_EQ(Procs(), procs);
+      Sleep(absl::Microseconds(500));
+      ++changes;
+    }
+  }
+  EXPECT_GE(changes, 9);
+  EXPECT_EQ(sum, long{kPairs} * rounds * (rounds + 1) / 2);
+  SetProcs(before);
+}
+
+#if !defined(__SANITIZE_THREAD__)
+TEST(Processors, PR_03_LoopsWithoutCallsStopForIt) {
+  RunWith("preemption=klt:quantum=1ms,procs=2", [] {
+    std::atomic<bool> stop{false};
+    for (int i = 0; i < 5; ++i) Go([&] { Compute(stop); });
+    for (int procs : {4, 1, 3, 2, 8, 2}) SetProcs(procs);
+    EXPECT_EQ(Procs(), 2);
+    stop = true;
+    EXPECT_TRUE(Eventually([] { return NumGoroutine() == 1; }));
+  });
+}
+#endif
 
 GYRE_TEST_ON_THREADS(BlockingCalls, SY_01_ACallThatLastsDoesNotHoldAProcessor) {
   int ends[2];
