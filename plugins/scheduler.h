@@ -93,6 +93,13 @@ class SchedulerPolicy {
   // The task that `p` should run now.
   virtual Dispatch PickNext(ProcContext& p, PickMode mode) = 0;
 
+  // A task gives way: Enqueue(p, t, why), then PickNext(p, kFast), as one decision. `hint` is Enqueue's answer. Whoever
+  // overrides it, for speed, must give the same answers.
+  virtual Dispatch EnqueueThenPick(ProcContext& p, Task* t, EnqueueReason why, WakeHint& hint) {
+    hint = Enqueue(p, t, why);
+    return PickNext(p, PickMode::kFast);
+  }
+
   // The number of processors changes; no other call is under way. Every enqueued task must stay reachable. The default
   // says that the policy cannot.
   virtual absl::Status Resize(const Topology& topology);

@@ -94,7 +94,6 @@ absl::Status Core::Start() {
   policy_traits_ = policy_->traits();
   preemption_traits_ = preemption_->traits();
   timed_ = policy_traits_.wants_times || virtual_;
-  if (timed_) Watch(kWatchTimes, true);
   ticks_ = interrupt_signal_ != 0 && preemption_traits_.asynchronous && !virtual_;
 
   procs_.reset(static_cast<Processor*>(
@@ -104,6 +103,8 @@ absl::Status Core::Start() {
   seeds_.state = engine_->Seed() * 0x9e3779b97f4a7c15;  // one to one, so that no two seeds are the same, and never 0
   stack_procs_ = proc_count_;
   MakeProcessors(proc_count_);
+  if (timed_) Watch(kWatchTimes, true);
+  if (policy_traits_.wants_task_hooks || policy_traits_.wants_block_hook) Watch(kWatchHooks, true);
   // Every processor but the first sleeps, and has no machine yet.
   for (ProcId id = 1; id < proc_count_; ++id) {
     idle_set_[id / 64].fetch_or(uint64_t{1} << (id % 64), std::memory_order_relaxed);
@@ -124,7 +125,7 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   if (absl::Status status = engine_->StartMonitor([this] { return MonitorTick(); }); !status.ok()) {
     Fatal(std::string(status.message()));
   }
-  G* main_goroutine = MakeGoroutine(this, GoOptions{}, [main] { main(); });
+  G* main_goroutine = MakeGoroutine(this, nullptr, [main] { main(); });
   main_goroutine->creator_pc = nullptr;
   main_goroutine_.store(main_goroutine, std::memory_order_relaxed);
   AddLiveCore(this);

@@ -62,6 +62,7 @@ class TraceRecorder;
 enum Watcher : uint32_t {
   kWatchTimes = 1,  // the policy, or virtual time, wants to know when everything happens
   kWatchTrace = 2,  // a trace is recorded
+  kWatchHooks = 4,  // the policy has hooks
 };
 
 class Core final : public PreemptionHost, public std::enable_shared_from_this<Core> {
@@ -83,8 +84,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
 
   // ---- schedule.cc ----
   [[noreturn]] void Abandon(G* self);          // leaves the running goroutine where it is, for ever; the runtime ends
-  void SwitchOut(G* self);                     // self is waiting, or runnable and enqueued; returns when it runs again
-  void YieldFrom(G* self, EnqueueReason why);  // still running
+  void ParkFrom(G* self);                      // self is waiting; returns when it runs again
+  void YieldFrom(G* self, EnqueueReason why);  // self is running still
   [[noreturn]] void ExitGoroutine(G* self);
   // Where times are kept: `left` has run on `p` until now. Before anybody else may find it.
   void AccountRun(Processor* p, G* left);
@@ -99,6 +100,15 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   // After an Enqueue: acts on the policy's hint. Preemption is off.
   void ActOn(WakeHint hint, Processor* here) {
     if (hint.kind != WakeHint::kNone && (here == nullptr || proc_count_ > 1)) ActOnSlow(hint);
+  }
+  // The heap of `proc` is no longer empty, or is. Under its lock, so that the last word is the right one.
+  void HasTimers(ProcId proc, bool some) {
+    std::atomic<uint32_t>& attention = procs_[proc].attention;
+    if (some) {
+      attention.fetch_or(kAttentionTimers, std::memory_order_relaxed);
+    } else {
+      attention.fetch_and(~static_cast<uint32_t>(kAttentionTimers), std::memory_order_relaxed);
+    }
   }
   void WakeForTimer(ProcId proc);              // a timer became the earliest of `proc`, which may sleep
   void TimerBecameEarliest(Nanos when) { no_timer_before_ = std::min(no_timer_before_, when); }  // in virtual time
@@ -128,7 +138,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void StopTick(Machine* m);
 
   // ---- spawn.cc ----
-  G* NewGoroutine(ProcContext& context, size_t stack_size, size_t closure_size, size_t closure_align);
+  // A stack of at least `min` bytes; 0: the usual. Throws PanicError if there is none.
+  Stack NewStack(ProcContext& context, size_t min);
   void StartGoroutine(G* g);  // from any thread
   // Makes `g` runnable from a thread that has no processor of this runtime.
   void Inject(G* g);
@@ -141,8 +152,10 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   uint64_t SomeGoroutines(uint64_t place, size_t most, absl::FunctionRef<void(G*)> visit);
 
   // ---- trace/hooks.cc: what happens, for those who watch. `p` null: on a thread that has no processor ----
-  // Relaxed: the recorder looks again, and who began to watch too late for an event has missed it.
-  bool watched() const { return watchers_.load(std::memory_order_relaxed) != 0; }
+  // The usual switch looks at its processor's attention word instead, in which Watch sets kAttentionWatch before it sets the
+  // watcher here. Acquire: who sees a watcher sees that too, so the switch to the next goroutine is watched when the last
+  // one's end of turn was. Who began to watch too late for an event has missed it.
+  bool watched() const { return watchers_.load(std::memory_order_acquire) != 0; }
   bool Watches(Watcher who) const { return (watchers_.load(std::memory_order_seq_cst) & who) != 0; }
   void Watch(Watcher who, bool on);
   TraceRecorder* Tracer();             // null: nothing is recorded
@@ -210,21 +223,33 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   // schedule.cc
   G* Pick(Processor* p, PickMode mode) {
     ++p->context.tick;
-    const Dispatch dispatch = policy_->PickNext(p->context, mode);
-    if (dispatch.task != nullptr && dispatch.slice != p->slice.load(std::memory_order_relaxed)) [[unlikely]] {
-      p->slice.store(dispatch.slice, std::memory_order_relaxed);
-      if (ticks_) TickFiner(dispatch.slice);
-    }
+    const Dispatch dispatch = p->policy->PickNext(p->context, mode);
+    if (dispatch.task != nullptr) Note(p, dispatch);
     return static_cast<G*>(dispatch.task);
   }
   void RunLoop(Machine* m);
-  // `g` is about to run on `p`.
-  void Dispatched(Processor* p, G* g) {
+  // `g` is about to run on `p`, and nobody watches.
+  static void DispatchedUnseen(Processor* p, G* g) {
     ChangeState<GState::kRunnable, GState::kRunning>(g->state, g);
     g->last_proc = p->context.id;
     p->dispatches.Add(1);
-    if (watched()) [[unlikely]] WatchDispatch(p, g);
   }
+  void Dispatched(Processor* p, G* g) {
+    DispatchedUnseen(p, g);
+    if (watched()) WatchDispatch(p, g);
+  }
+  void Note(Processor* p, const Dispatch& dispatch) {
+    if (dispatch.slice != p->slice.load(std::memory_order_relaxed)) [[unlikely]] {
+      p->slice.store(dispatch.slice, std::memory_order_relaxed);
+      if (ticks_) TickFiner(dispatch.slice);
+    }
+  }
+  void SwitchOut(G* self);
+  void SwitchOutSlow(G* self);
+  void YieldSlow(G* self, EnqueueReason why);
+  void EnterSuccessor(ThreadState& thread, Processor* p, G* self, G* next);
+  void LeaveFor(G* self, G* next);
+  bool TimersAreDue(Processor* p);
 
   // idle.cc
   G* FindWork(Machine* m);     // null: the runtime stops, or the world

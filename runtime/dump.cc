@@ -11,6 +11,7 @@
 #include "absl/debugging/symbolize.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/core.h"
+#include "runtime/jump.h"
 #include "runtime/live_cores.h"
 #include "runtime/wait_reason.h"
 
@@ -47,15 +48,14 @@ _Unwind_Reason_Code CaptureOne(_Unwind_Context* context, void* argument) {
   return _URC_NO_REASON;
 }
 
-// The frames of a goroutine that is switched out, by its chain of frame pointers. What fcontext saves begins with the
-// floating-point control words and r12..r15, rbx, and ends with rbp and the return address.
+// The frames of a goroutine that is switched out, by its chain of frame pointers.
 int FramesOfParked(G* g, void** frames, int max) {
   char* context = static_cast<char*>(g->context.load(std::memory_order_acquire));
   if (!MayEnter(context)) return 0;
-  auto** saved = reinterpret_cast<void**>(context);
+  const Resumption resumption = ResumptionOf(g, context);
   int count = 0;
-  frames[count++] = saved[7];
-  char* frame = static_cast<char*>(saved[6]);
+  frames[count++] = resumption.instruction;
+  char* frame = resumption.frame;
   char* below = context;
   while (count < max && frame > below && frame + 16 <= g->stack.top && reinterpret_cast<uintptr_t>(frame) % 8 == 0) {
     void* return_address = reinterpret_cast<void**>(frame)[1];

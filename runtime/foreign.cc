@@ -11,12 +11,10 @@ namespace {
 
 struct Foreign {
   Foreign() {
-    g.kind = GKind::kForeign;
-    g.state.store(GState::kRunning, std::memory_order_relaxed);
     context.state ^= reinterpret_cast<uintptr_t>(this) * 0x9e3779b97f4a7c15;
   }
 
-  G g;
+  G g{GKind::kForeign};
   ProcContext context;
 };
 

@@ -24,9 +24,9 @@ struct GoOptions {
 namespace internal {
 struct G;
 class Core;
-// A goroutine of `core` (null: the caller's runtime) that is not running yet, with `size` bytes for its closure. Throws
-// PanicError if there is no stack.
-G* NewGoroutine(Core* core, const GoOptions& options, size_t size, size_t align, void (*run)(void* closure));
+// A goroutine of `core` (null: the caller's runtime) that is not running yet, with `size` bytes for its closure. `options` may
+// be null. Throws PanicError if there is no stack.
+G* NewGoroutine(Core* core, const GoOptions* options, size_t size, size_t align, void (*run)(void* closure));
 void* ClosureOf(G* g);
 void StartGoroutine(G* g);    // it becomes runnable
 void DiscardGoroutine(G* g);  // it never will: constructing its closure threw
@@ -50,7 +50,7 @@ void CheckNotNil(const F& f) {
 }
 
 template <typename F>
-[[gnu::always_inline]] inline G* MakeGoroutine(Core* core, const GoOptions& options, F&& f) {
+[[gnu::always_inline]] inline G* MakeGoroutine(Core* core, const GoOptions* options, F&& f) {
   using Closure = std::decay_t<F>;
   CheckNotNil(f);
   G* g = NewGoroutine(core, options, sizeof(Closure), alignof(Closure), &RunClosure<Closure>);
@@ -73,13 +73,12 @@ template <typename F>
 // std::function or a null pointer is a fatal error, "go of nil func value". Throws PanicError if there is no memory for a stack.
 template <typename F>
 [[gnu::always_inline]] inline void Go(const GoOptions& options, F&& f) {
-  internal::StartGoroutine(internal::MakeGoroutine(nullptr, options, std::forward<F>(f)));
+  internal::StartGoroutine(internal::MakeGoroutine(nullptr, &options, std::forward<F>(f)));
 }
 
 template <typename F>
 [[gnu::always_inline]] inline void Go(F&& f) {
-  static constexpr GoOptions kNoOptions{};
-  Go(kNoOptions, std::forward<F>(f));
+  internal::StartGoroutine(internal::MakeGoroutine(nullptr, nullptr, std::forward<F>(f)));
 }
 
 // Lets others run first. Never blocks: returns at once if nothing else is runnable.

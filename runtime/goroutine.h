@@ -32,6 +32,7 @@ struct Machine;
 struct ExceptionGlobals {
   void* caught_exceptions = nullptr;
   unsigned int uncaught_exceptions = 0;
+  unsigned int padding = 0;  // named, so that the whole is copied by one load and one store
 };
 
 // Whether a goroutine with this saved context may be entered: it is not on a CPU, nor claimed.
@@ -43,8 +44,23 @@ enum class GKind : uint8_t {
   kForeign,  // stands for a thread that is not ours
 };
 
+// What a goroutine that is not running will find in the machine's registers, beside its stack pointer (jump.h).
+struct SavedRegisters {
+  void* ip;
+  void* fp;
+  uint32_t mxcsr;
+  uint16_t x87;
+};
+
 struct alignas(64) G : Task {
+  // A machine's own stack, or a stand-in for a foreign thread.
+  explicit G(GKind what, Core* runtime = nullptr) : kind(what), core(runtime) { state.store(GState::kRunning); }
+  // A new goroutine (spawn.cc), whose `context` is still to be made.
+  G(Core* runtime, const Stack& its_stack, void* its_closure, void (*its_run)(void*), uint64_t its_id)
+      : Task{.id = its_id}, core(runtime), stack(its_stack), closure(its_closure), run(its_run) {}
+
   std::atomic<void*> context{nullptr};  // saved stack pointer, see invariant 1
+  SavedRegisters saved;
   std::atomic<GState> state{GState::kIdle};
   GKind kind = GKind::kGoroutine;
   std::atomic<WaitReason> wait_reason{WaitReason::kNone};

@@ -187,7 +187,7 @@ bool Core::PreemptInPlace() {
   if (spare != nullptr) {
     Machine* m = thread.m;
     G* g = thread.g;
-    if (timed_) AccountRun(p, g);
+    AccountRun(p, g);
     if (TraceRecorder* tracer = Tracer()) tracer->GoYield(p, g, /*preempted=*/true, /*in_signal_handler=*/true);
     ChangeState<GState::kRunning, GState::kPreempted>(g->state, g);
     g->bound = m;

@@ -9,6 +9,8 @@
 #include <cstdint>
 
 #include "plugins/proc_context.h"
+#include "plugins/scheduler.h"
+#include "plugins/stack.h"
 #include "runtime/goroutine.h"
 #include "runtime/timer_heap.h"
 
@@ -17,11 +19,7 @@ namespace gyre::internal {
 struct Processor;
 
 struct Machine {
-  explicit Machine(Core* owner) : core(owner) {
-    system.kind = GKind::kSystem;
-    system.core = owner;
-    system.state.store(GState::kRunning, std::memory_order_relaxed);
-  }
+  explicit Machine(Core* owner) : system(GKind::kSystem, owner), core(owner) {}
   ~Machine();
 
   G system;                                // its own stack: the scheduler loop, for searching and idling
@@ -69,27 +67,37 @@ class Counter {
   std::atomic<uint64_t> value_{0};
 };
 
-// Why a processor's holder must come to its scheduler loop before it runs another goroutine.
+// What a processor's holder must look at, in one word, so that the switch from goroutine to goroutine asks one question in
+// the usual case: is there anything at all?
 enum Attention : uint32_t {
-  kAttentionStop = 1,     // the runtime ends
-  kAttentionPreempt = 2,  // the slice is over
-  kAttentionEngine = 4,   // always, where time is virtual: runtime calls are the engine's business. It makes nobody leave
-  kAttentionWorld = 8,    // the world is to stand
+  // The holder must come to its scheduler loop before it runs another goroutine.
+  kAttentionStop = 1,      // the runtime ends
+  kAttentionPreempt = 2,   // the slice is over
+  kAttentionWorld = 4,     // the world is to stand
+  // What follows makes nobody leave.
+  kAttentionEngine = 8,    // always, where time is virtual: runtime calls are the engine's business
+  kAttentionWatch = 16,    // somebody watches what goroutines do (Core::watched)
+  kAttentionTimers = 32,   // the processor's heap of timers is not empty
 };
 constexpr uint32_t kAttentionLeave = kAttentionStop | kAttentionPreempt | kAttentionWorld;
+constexpr uint32_t kAttentionOnCall = kAttentionLeave | kAttentionEngine;  // at any runtime call
 
 struct alignas(128) Processor {
-  // The holder's own.
+  // The holder's own, and constants.
   ProcContext context;
-  ProcContext shared_context;        // of no processor
-  ProcContext* stack_context;        // for the stack allocator: one of the two
+  Core* core = nullptr;
+  SchedulerPolicy* policy = nullptr;
+  StackAllocator* stacks = nullptr;
+  ProcContext* stack_context;        // for the stack allocator: `context` or `shared_context`
   std::atomic<Machine*> m{nullptr};  // its holder
+  Counter spawned, exited, dispatches, parks, readies, syscalls;
   uint64_t next_id = 0;          // goroutine ids reserved for this processor
   uint64_t last_id = 0;
-  bool first_wake_spins = false; // its first machine starts as a searching one, counted by its waker
   Nanos dispatched_at = 0;       // where the policy wants times
+  uint64_t timers_seen_at = 0;   // when its timers were last compared with the clock, in ticks of the CPU's counter
+  bool first_wake_spins = false; // its first machine starts as a searching one, counted by its waker
+  ProcContext shared_context;        // of no processor
   G* call_of = nullptr;          // whose blocking call the last one was; with the monitor once it has retaken the processor
-  Counter spawned, exited, dispatches, parks, readies, syscalls;
 
   // Others write here.
   alignas(128) std::atomic<uint32_t> attention{0};

@@ -49,7 +49,7 @@ class Runtime {
   }
   template <typename F>
   void Go(const GoOptions& options, F&& f) {
-    internal::StartGoroutine(internal::MakeGoroutine(core_.get(), options, std::forward<F>(f)));
+    internal::StartGoroutine(internal::MakeGoroutine(core_.get(), &options, std::forward<F>(f)));
   }
 
   // Any thread.

@@ -1,8 +1,8 @@
 // Leaving a goroutine and choosing the next one.
 //
-// A goroutine that parks, yields or ends picks its successor itself and switches straight to it. Only when there is none at
-// hand, or the processor is wanted for something else, or the successor is not ready to be entered, does it switch to
-// its machine's own stack, where RunLoop searches, waits and sleeps.
+// A goroutine that parks, yields or ends picks its successor itself and switches straight to it. Only when there is
+// none at hand, or the processor is wanted for something else, or the successor is not ready to be entered, does it
+// switch to its machine's own stack, where RunLoop searches, waits and sleeps.
 #include "runtime/core.h"
 #include "runtime/foreign.h"
 #include "runtime/go.h"
@@ -24,43 +24,111 @@ inline bool CanEnterDirectly(G* g, void** context) {
 }  // namespace
 
 void Core::AccountRun(Processor* p, G* left) {
-  Nanos now = engine_->Now();
+  if (!timed_) return;
+  const Nanos now = engine_->Now();
   left->ran_for += now - p->dispatched_at;
   p->context.now = now;
 }
 
-void Core::SwitchOut(G* self) {
+// Comparing with the clock costs more than a switch, so it is done at most once in some 400 ns. The CPU's counter
+// tells: whatever it says, that a switch looks at the clock too often or, if it stood still, that the monitor finds the
+// timer.
+bool Core::TimersAreDue(Processor* p) {
+  const Nanos earliest = p->timers.EarliestRelaxed();
+  if (earliest == kNever) return false;
+#if defined(__x86_64__)
+  constexpr uint64_t kTicks = 1024;
+  if (!virtual_) {
+    const uint64_t ticks = __builtin_ia32_rdtsc();
+    if (ticks - p->timers_seen_at < kTicks) return false;
+    p->timers_seen_at = ticks;
+  }
+#endif
+  return earliest <= engine_->Now();
+}
+
+// `self` has been put away; `next`, which may be null, cannot be entered from here: the machine's own stack sees to it.
+[[gnu::noinline]] void Core::LeaveFor(G* self, G* next) {
   ThreadState& thread = This();
   Machine* m = thread.m;
+  m->next = next;
+  SwitchTo(thread, m, self, &m->system, m->system.context.load(std::memory_order_relaxed));
+}
+
+// Nobody watches. Returns when `self` runs again.
+[[gnu::always_inline]] inline void Core::EnterSuccessor(ThreadState& thread, Processor* p, G* self, G* next) {
+  void* context;
+  if (next == self) {
+    DispatchedUnseen(p, self);
+  } else if (next != nullptr && CanEnterDirectly(next, &context)) [[likely]] {
+    DispatchedUnseen(p, next);
+    SwitchTo(thread, thread.m, self, next, context);
+  } else {
+    LeaveFor(self, next);
+  }
+}
+
+// `self` has been put away: it is waiting, dead, or runnable and enqueued. Returns when it runs again.
+[[gnu::always_inline]] inline void Core::SwitchOut(G* self) {
+  ThreadState& thread = This();
+  Processor* p = thread.p;
+  // Relaxed: whoever asks for attention repeats himself or wakes us, and it is looked at again before any sleep.
+  if (p->attention.load(std::memory_order_relaxed) == 0 && self->bound == nullptr) [[likely]] {
+    EnterSuccessor(thread, p, self, Pick(p, PickMode::kFast));
+  } else {
+    SwitchOutSlow(self);
+  }
+}
+
+[[gnu::noinline]] void Core::SwitchOutSlow(G* self) {
+  ThreadState& thread = This();
   Processor* p = thread.p;
   G* next = nullptr;
-  // Relaxed: whoever sets it repeats itself or wakes us, and it is looked at again before any sleep.
   if ((p->attention.load(std::memory_order_relaxed) & kAttentionLeave) == 0 && self->bound == nullptr &&
-      (p->timers.EarliestRelaxed() == kNever || p->timers.EarliestRelaxed() > engine_->Now())) [[likely]] {
+      !TimersAreDue(p)) {
     next = Pick(p, PickMode::kFast);
     if (next == self) {
       Dispatched(p, self);
       return;
     }
     void* context;
-    if (next != nullptr && CanEnterDirectly(next, &context)) [[likely]] {
+    if (next != nullptr && CanEnterDirectly(next, &context)) {
       Dispatched(p, next);
-      SwitchTo(thread, m, self, next, context);
+      SwitchTo(thread, thread.m, self, next, context);
       return;
     }
   }
-  m->next = next;
-  SwitchTo(thread, m, self, &m->system, m->system.context.load(std::memory_order_relaxed));
+  LeaveFor(self, next);
+}
+
+void Core::ParkFrom(G* self) {
+  SwitchOut(self);
 }
 
 void Core::YieldFrom(G* self, EnqueueReason why) {
   NoPreemptEnter();
+  ThreadState& thread = This();
+  Processor* p = thread.p;
+  if (p->attention.load(std::memory_order_relaxed) == 0 && self->bound == nullptr) [[likely]] {
+    ChangeState<GState::kRunning, GState::kRunnable>(self->state, self);
+    ++p->context.tick;
+    WakeHint hint;
+    const Dispatch dispatch = p->policy->EnqueueThenPick(p->context, self, why, hint);
+    ActOn(hint, p);
+    Note(p, dispatch);
+    EnterSuccessor(thread, p, self, static_cast<G*>(dispatch.task));
+  } else {
+    YieldSlow(self, why);
+  }
+  NoPreemptExit();
+}
+
+[[gnu::noinline]] void Core::YieldSlow(G* self, EnqueueReason why) {
   Processor* p = This().p;
-  if (watched()) [[unlikely]] WatchYield(p, self, why);
+  if (watched()) WatchYield(p, self, why);
   ChangeState<GState::kRunning, GState::kRunnable>(self->state, self);
   ActOn(policy_->Enqueue(p->context, self, why), p);
-  SwitchOut(self);
-  NoPreemptExit();
+  SwitchOutSlow(self);
 }
 
 void Core::Abandon(G* self) {
@@ -82,8 +150,8 @@ void Core::ExitGoroutine(G* self) {
     MainEnded();
   }
   Processor* p = This().p;
-  if (watched()) [[unlikely]] WatchExit(p, self);
-  if (policy_traits_.wants_task_hooks) [[unlikely]] policy_->TaskExited(p->context, *self);
+  if (watched()) [[unlikely]]
+    WatchExit(p, self);
   p->exited.Add(1);
   if (self->bound != nullptr) [[unlikely]] {
     self->bound->locked = nullptr;
@@ -133,16 +201,17 @@ void PreparePark(G* self, WaitReason reason, const void* object) {
   NoPreemptEnter();
   self->wait_reason.store(reason, std::memory_order_relaxed);
   self->wait_object.store(object, std::memory_order_relaxed);
-  // All that is to be said of the goroutine is said here: once the caller lets go of its lock, somebody may ready it, and then
-  // it is the policy's.
+  // All that is to be said of the goroutine is said here: once the caller lets go of its lock, somebody may ready it,
+  // and then it is the policy's.
   if (self->kind == GKind::kGoroutine) [[likely]] {
     Core* core = self->core;
     Processor* p = This().p;
-    if (p == nullptr) [[unlikely]] Fatal("a goroutine waits inside gyre::Blocking, where it has no processor to give away");
+    if (p == nullptr) [[unlikely]]
+      Fatal("a goroutine waits inside gyre::Blocking, where it has no processor to give away");
     p->parks.Add(1);
     self->wait_since.store(core->CoarseNow(), std::memory_order_relaxed);
-    if (core->watched()) [[unlikely]] core->WatchBlock(p, self);
-    if (core->policy_traits().wants_block_hook) [[unlikely]] core->policy().TaskBlocked(p->context, *self);
+    if (core->watched()) [[unlikely]]
+      core->WatchBlock(p, self);
   }
   ChangeState<GState::kRunning, GState::kWaiting>(self->state, self);
 }
@@ -152,7 +221,7 @@ void Park(G* self) {
     ParkForeignThread(self);
     ChangeState<GState::kRunnable, GState::kRunning>(self->state, self);
   } else {
-    self->core->SwitchOut(self);
+    self->core->ParkFrom(self);
   }
   NoPreemptExit();
 }
@@ -166,10 +235,11 @@ void Ready(G* g) {
   NoPreemptEnter();
   Core* core = g->core;
   ThreadState& thread = This();
-  if (Processor* p = thread.p; p != nullptr && thread.m->core == core) [[likely]] {
+  if (Processor* p = thread.p; p != nullptr && p->core == core) [[likely]] {
     p->readies.Add(1);
-    if (core->watched()) [[unlikely]] core->WatchReady(p, g);
-    core->ActOn(core->policy().Enqueue(p->context, g, EnqueueReason::kUnblocked), p);
+    if (core->watched()) [[unlikely]]
+      core->WatchReady(p, g);
+    core->ActOn(p->policy->Enqueue(p->context, g, EnqueueReason::kUnblocked), p);
   } else {
     if (core->watched()) [[unlikely]] core->WatchReady(nullptr, g);
     core->Inject(g);
@@ -192,7 +262,8 @@ static void GiveWay(Processor* p) {
 
 void CheckPreempt() {
   Processor* p = This().p;
-  if (p != nullptr && p->attention.load(std::memory_order_relaxed) != 0) [[unlikely]] GiveWay(p);
+  if (p != nullptr && (p->attention.load(std::memory_order_relaxed) & kAttentionOnCall) != 0) [[unlikely]]
+    GiveWay(p);
 }
 
 std::atomic<int> exploring{0};
@@ -269,7 +340,9 @@ void Yield() {
   self->core->YieldFrom(self, EnqueueReason::kYielded);
 }
 
-void Checkpoint() { internal::CheckPreempt(); }
+void Checkpoint() {
+  internal::CheckPreempt();
+}
 
 void Work(absl::Duration d) {
   const Nanos duration = absl::ToInt64Nanoseconds(d);

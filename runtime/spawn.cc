@@ -3,9 +3,9 @@
 //   stack.low                                                                     stack.top
 //   | guard below |  ... frames grow down <--- first frame | closure | G | colour |
 //
-// The colour is a small offset that differs from stack to stack: without it all control blocks would fall into the same few
-// sets of the first-level cache, for stacks begin at page boundaries and that cache is indexed by the offset in a page.
-#include <boost/context/detail/fcontext.hpp>
+// The colour is a small offset that differs from stack to stack: without it all control blocks would fall into the same
+// few sets of the first-level cache, for stacks begin at page boundaries and that cache is indexed by the offset in a
+// page.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -18,9 +18,8 @@
 #include "runtime/go.h"
 #include "runtime/panic.h"
 #include "runtime/park.h"
-#include "runtime/switch.h"
 #include "runtime/sanitizers.h"
-#include "runtime/unwind.h"
+#include "runtime/switch.h"
 
 namespace gyre::internal {
 
@@ -31,21 +30,12 @@ constexpr size_t kColourStep = 64;
 constexpr size_t kLargeClosure = 2048;  // bytes from which a closure asks for a larger stack
 constexpr size_t kStackSlack = 16384;   // that a goroutine may use at least beside a large closure
 
-G* ControlBlockOf(const Stack& stack) {
+uintptr_t ControlBlockOf(const Stack& stack) {
   const uintptr_t top = reinterpret_cast<uintptr_t>(stack.top);
   // Fibonacci hashing of the page number: neighbours get different colours.
   const size_t colour = ((top >> 12) * uint64_t{0x9e3779b97f4a7c15}) >> 60;
   static_assert(kColours == size_t{1} << 4);
-  return reinterpret_cast<G*>(top - colour * kColourStep - sizeof(G));
-}
-
-// The bottom frame of every goroutine.
-void GoroutineEntry(boost::context::detail::transfer_t arrived) {
-  asm volatile(".cfi_undefined rip");  // nothing called this: unwinders stop here
-  G* self = This().g;
-  FinishSwitch(self, arrived);
-  NoPreemptExit();
-  RunToEnd(self);
+  return top - colour * kColourStep - sizeof(G);
 }
 
 uint64_t NextId(Processor* p) {
@@ -64,11 +54,7 @@ uint64_t Core::ReserveIds(uint64_t count) {
   return next.fetch_add(count, std::memory_order_relaxed);
 }
 
-G* Core::NewGoroutine(ProcContext& context, size_t stack_size, size_t closure_size, size_t closure_align) {
-  size_t min = 0;
-  if (stack_size != 0 || closure_size > kLargeClosure) [[unlikely]] {
-    min = std::max(stack_size, kStackSlack + closure_size + closure_align + sizeof(G) + kColours * kColourStep);
-  }
+Stack Core::NewStack(ProcContext& context, size_t min) {
   Stack stack = stacks_->Allocate(context, min);
   if (!stack) [[unlikely]] {
     const int error = errno;
@@ -79,34 +65,20 @@ G* Core::NewGoroutine(ProcContext& context, size_t stack_size, size_t closure_si
     Panic(absl::StrCat("gyre: no stack for a new goroutine (", LiveGoroutines(), " exist, stack allocator ",
                        config_.stack, "): ", std::strerror(error)));
   }
-  G* g = ::new (ControlBlockOf(stack)) G;
-  g->stack = stack;
-  g->core = this;
-  const uintptr_t align = std::max<uintptr_t>(closure_align, 16);
-  const uintptr_t closure = (reinterpret_cast<uintptr_t>(g) - closure_size) & ~(align - 1);
-  g->closure = reinterpret_cast<void*>(closure);
-  char* sp = reinterpret_cast<char*>(closure & ~uintptr_t{15});
-  g->context.store(boost::context::detail::make_fcontext(sp, static_cast<size_t>(sp - stack.low), &GoroutineEntry),
-                   std::memory_order_relaxed);
-  sanitizers::NewStack(g);
-  return g;
+  return stack;
 }
 
 void Core::StartGoroutine(G* g) {
   ChangeState<GState::kIdle, GState::kRunnable>(g->state, g);
   ThreadState& thread = This();
-  if (Processor* p = thread.p; p != nullptr && thread.m->core == this) [[likely]] {
+  if (Processor* p = thread.p; p != nullptr && p->core == this) [[likely]] {
     p->spawned.Add(1);
-    if (watched()) [[unlikely]] WatchSpawn(p, g);
-    if (policy_traits_.wants_task_hooks) [[unlikely]] policy_->TaskCreated(p->context, *g);
-    ActOn(policy_->Enqueue(p->context, g, EnqueueReason::kNew), p);
+    if (watched()) [[unlikely]]
+      WatchSpawn(p, g);
+    ActOn(p->policy->Enqueue(p->context, g, EnqueueReason::kNew), p);
   } else {
     injected_spawns_.fetch_add(1, std::memory_order_relaxed);
     if (watched()) WatchSpawn(nullptr, g);
-    if (policy_traits_.wants_task_hooks) {
-      PolicyGate gate(this);
-      policy_->TaskCreated(ForeignContext(), *g);
-    }
     Inject(g);
   }
 }
@@ -114,8 +86,10 @@ void Core::StartGoroutine(G* g) {
 void Core::Inject(G* g) {
   if (virtual_ && machines_alive_.load(std::memory_order_relaxed) != 0) {
     if (Machine* m = This().m; m == nullptr || m->core != this) {
-      Fatal("simulation: only goroutines of the simulation may start or wake one of its goroutines while it runs; this is a "
-            "thread, or another runtime's goroutine");
+      Fatal(
+          "simulation: only goroutines of the simulation may start or wake one of its goroutines while it runs; this "
+          "is a "
+          "thread, or another runtime's goroutine");
     }
   }
   Inject(g, ForeignContext());
@@ -138,26 +112,26 @@ int64_t Core::LiveGoroutines() const {
 
 void Core::ForEachGoroutine(absl::FunctionRef<void(G*)> visit) {
   stacks_->ForEach([&](const Stack& stack) {
-    G* g = ControlBlockOf(stack);
+    G* g = reinterpret_cast<G*>(ControlBlockOf(stack));
     const GState state = g->state.load(std::memory_order_acquire);
     if (state != GState::kIdle && state != GState::kDead && g->core == this) visit(g);
   });
 }
 
 uint64_t Core::SomeGoroutines(uint64_t place, size_t most, absl::FunctionRef<void(G*)> visit) {
-  return stacks_->ForSome(place, most, [&](const Stack& stack) { visit(ControlBlockOf(stack)); });
+  return stacks_->ForSome(place, most, [&](const Stack& stack) { visit(reinterpret_cast<G*>(ControlBlockOf(stack))); });
 }
 
 void RecycleGoroutine(G* dead) {
   sanitizers::EndStack(dead);
-  Core* core = dead->core;
+  Processor* p = This().p;
   ChangeState<GState::kDead, GState::kIdle>(dead->state, dead);
-  core->stacks().Free(*This().p->stack_context, dead->stack);
+  p->stacks->Free(*p->stack_context, dead->stack);
 }
 
 // ---- what Go() is made of (go.h) ----
 
-G* NewGoroutine(Core* core, const GoOptions& options, size_t size, size_t align, void (*run)(void*)) {
+G* NewGoroutine(Core* core, const GoOptions* options, size_t size, size_t align, void (*run)(void*)) {
   NoPreempt off;
   ThreadState& thread = This();
   Processor* p = thread.p;
@@ -165,25 +139,38 @@ G* NewGoroutine(Core* core, const GoOptions& options, size_t size, size_t align,
     if (p == nullptr) [[unlikely]] {
       Panic("gyre::Go: the calling thread runs no goroutine; a foreign thread uses Runtime::Go");
     }
-    core = thread.m->core;
-  } else if (p != nullptr && thread.m->core != core) {
+    core = p->core;
+  } else if (p != nullptr && p->core != core) {
     p = nullptr;
   }
-  G* g = core->NewGoroutine(p != nullptr ? *p->stack_context : ForeignContext(), options.stack_size, size, align);
-  g->id = NextId(p);
-  g->run = run;
-  g->creator_id = p != nullptr ? thread.g->id : 0;
+  size_t stack_size = 0;
+  if (options != nullptr) [[unlikely]]
+    stack_size = options->stack_size;
+  if (stack_size != 0 || size > kLargeClosure) [[unlikely]] {
+    stack_size = std::max(stack_size, kStackSlack + size + align + sizeof(G) + kColours * kColourStep);
+  }
+  const Stack stack = core->NewStack(p != nullptr ? *p->stack_context : ForeignContext(), stack_size);
+  const uintptr_t block = ControlBlockOf(stack);
+  const uintptr_t closure = (block - size) & ~(std::max<uintptr_t>(align, 16) - 1);
+  G* g = ::new (reinterpret_cast<void*>(block)) G(core, stack, reinterpret_cast<void*>(closure), run, NextId(p));
+  g->context.store(MakeContext(g, reinterpret_cast<char*>(closure)), std::memory_order_relaxed);
+  sanitizers::NewStack(g);
+  if (p != nullptr) g->creator_id = thread.g->id;
   g->creator_pc = __builtin_return_address(0);  // Go() is inlined: this is its caller
-  g->name = options.name;
-  g->priority = options.priority;
-  g->weight = options.weight != 0 ? options.weight : 1;
-  if (options.deadline != absl::InfiniteFuture()) [[unlikely]] {
-    g->deadline = core->Now() + absl::ToInt64Nanoseconds(options.deadline - core->engine().WallNow());
+  if (options != nullptr) [[unlikely]] {
+    g->name = options->name;
+    g->priority = options->priority;
+    g->weight = options->weight != 0 ? options->weight : 1;
+    if (options->deadline != absl::InfiniteFuture()) {
+      g->deadline = core->Now() + absl::ToInt64Nanoseconds(options->deadline - core->engine().WallNow());
+    }
   }
   return g;
 }
 
-void* ClosureOf(G* g) { return g->closure; }
+void* ClosureOf(G* g) {
+  return g->closure;
+}
 
 void StartGoroutine(G* g) {
   {
@@ -201,7 +188,9 @@ void DiscardGoroutine(G* g) {
   g->core->stacks().Free(here ? *thread.p->stack_context : ForeignContext(), g->stack);
 }
 
-void FatalGoOfNil() { Fatal("go of nil func value"); }
+void FatalGoOfNil() {
+  Fatal("go of nil func value");
+}
 
 G* Self() {
   G* g = This().g;

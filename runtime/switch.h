@@ -1,11 +1,10 @@
-// The context switch: Boost.Context's fcontext, and what has to travel with a goroutine beside its registers, which is the
-// C++ ABI's exception state, and the sanitizers' idea of which stack this is.
+// The context switch: the jump from one stack to another (jump.h), and what has to travel with a goroutine beside its
+// registers, which is the C++ ABI's exception state, and the sanitizers' idea of which stack this is.
 #ifndef GYRE_RUNTIME_SWITCH_H_
 #define GYRE_RUNTIME_SWITCH_H_
 
-#include <boost/context/detail/fcontext.hpp>
-
 #include "runtime/goroutine.h"
+#include "runtime/jump.h"
 #include "runtime/machine.h"
 #include "runtime/sanitizers.h"
 #include "runtime/thread_state.h"
@@ -13,20 +12,20 @@
 namespace gyre::internal {
 
 // The first thing on the far side of every switch: the goroutine that was left is complete now, and may run elsewhere.
-inline void FinishSwitch(G* self, boost::context::detail::transfer_t arrived) {
+[[gnu::always_inline]] inline void FinishSwitch(G* self, Arrival arrival) {
   sanitizers::FinishSwitch(self);
-  G* left = static_cast<G*>(arrived.data);
+  G* left = arrival.left;
   if (left->state.load(std::memory_order_relaxed) == GState::kDead) {
     RecycleGoroutine(left);
   } else {
     // Release: everything that `left` did before it left is visible to the machine that runs it next (which acquires).
-    left->context.store(arrived.fctx, std::memory_order_release);
+    left->context.store(arrival.context, std::memory_order_release);
   }
 }
 
-// Leaves `from`, which runs on this thread's machine `m`, for `to`, whose saved context is `context`. Returns when something
-// switches back to `from`, perhaps on another thread. Preemption is off on both sides.
-inline void SwitchTo(ThreadState& thread, Machine* m, G* from, G* to, void* context) {
+// Leaves `from`, which runs on this thread's machine `m`, for `to`, whose saved context is `context`. Returns when
+// something switches back to `from`, perhaps on another thread. Preemption is off on both sides.
+[[gnu::always_inline]] inline void SwitchTo(ThreadState& thread, Machine* m, G* from, G* to, void* context) {
   ExceptionGlobals* exceptions = m->exceptions;
   from->exceptions = *exceptions;
   *exceptions = to->exceptions;
@@ -34,7 +33,7 @@ inline void SwitchTo(ThreadState& thread, Machine* m, G* from, G* to, void* cont
   // Relaxed: only this machine may look at it, until `to` is published again.
   to->context.store(nullptr, std::memory_order_relaxed);
   sanitizers::StartSwitch(from, to);
-  FinishSwitch(from, boost::context::detail::jump_fcontext(context, from));
+  FinishSwitch(from, Jump(from, to, context));
 }
 
 }  // namespace gyre::internal

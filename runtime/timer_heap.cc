@@ -84,8 +84,10 @@ void TimerHeap::MoveTo(TimerHeap& to) {
 
 void TimerHeap::PublishEarliest() {
   const Nanos earliest = heap_.empty() ? kNever : heap_.front().when;
-  if (earliest == earliest_.load(std::memory_order_relaxed)) return;
+  const Nanos before = earliest_.load(std::memory_order_relaxed);
+  if (earliest == before) return;
   earliest_.store(earliest, std::memory_order_seq_cst);
+  if ((earliest == kNever) != (before == kNever)) core_->HasTimers(proc_, earliest != kNever);
   if (core_->is_virtual()) [[unlikely]] core_->TimerBecameEarliest(earliest);
 }
 

@@ -142,7 +142,10 @@ void Core::MakeProcessors(int count) {
     // The stack allocator knows as many processors as there were at first.
     p->stack_context = id < stack_procs_ ? &p->context : &p->shared_context;
     p->shared_context.state = seeds_.Random() | 1;
-    if (virtual_) p->attention.store(kAttentionEngine, std::memory_order_relaxed);
+    p->core = this;
+    p->policy = policy_.get();
+    p->stacks = stacks_.get();
+    p->attention.store((virtual_ ? kAttentionEngine : 0u) | (watched() ? kAttentionWatch : 0u), std::memory_order_relaxed);
     p->timers.Attach(this, id);
   }
   if (count > procs_made_) procs_made_ = count;

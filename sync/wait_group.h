@@ -46,22 +46,27 @@ class WaitGroup {
   // Runs f() in a new goroutine, which counts until it has returned and f is destroyed.
   template <typename F>
   [[gnu::always_inline]] inline void Go(F&& f) {
-    static constexpr GoOptions kNoOptions{};
-    Go(kNoOptions, std::forward<F>(f));
+    Start(nullptr, std::forward<F>(f));
   }
   template <typename F>
   [[gnu::always_inline]] inline void Go(const GoOptions& options, F&& f) {
+    Start(&options, std::forward<F>(f));
+  }
+
+ private:
+  template <typename F>
+  [[gnu::always_inline]] inline void Start(const GoOptions* options, F&& f) {
     internal::CheckNotNil(f);
     Add(1);
     try {
-      gyre::Go(options, Counted<std::decay_t<F>>{this, std::forward<F>(f)});
+      internal::StartGoroutine(
+          internal::MakeGoroutine(nullptr, options, Counted<std::decay_t<F>>{this, std::forward<F>(f)}));
     } catch (...) {
       Done();
       throw;
     }
   }
 
- private:
   struct DoneAtEnd {
     WaitGroup* group;
     ~DoneAtEnd() noexcept(false) { group->Done(); }
