@@ -13,6 +13,8 @@
 #include "runtime/blocking.h"
 #include "runtime/go.h"
 #include "runtime/main.h"
+#include "runtime/net/net.h"
+#include "runtime/net/pipe.h"
 #include "runtime/panic.h"
 #include "runtime/runtime.h"
 #include "runtime/trace/trace.h"

@@ -142,9 +142,11 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   for (int round = 0;; ++round) {
     // Where no goroutine is left only idle threads are, however slowly a loaded machine lets them go.
     if (engine_->Now() - ended >= (LiveGoroutines() > 0 ? kStopGrace : kIdleStopGrace)) break;
-    const int left = machines_alive_.load(std::memory_order_acquire) -
-                     held_in_place_.load(std::memory_order_acquire) - InBlockingCalls();
-    if (left == 0) break;
+    // Those that are left wait with goroutines that will not come back. (Without a goroutine: a machine has just handed over one
+    // that did come back, and is about to leave.)
+    const int alive = machines_alive_.load(std::memory_order_acquire);
+    const int left = alive - held_in_place_.load(std::memory_order_acquire) - InBlockingCalls();
+    if (alive == 0 || (left == 0 && LiveGoroutines() > 0)) break;
     if (!virtual_ && round % 64 == 63 && engine_->Now() - ended >= kComputes && left <= ComputingMachines()) break;
     WakeEverybody();
     if (preemption_traits_.asynchronous && round % 64 == 0) {
@@ -156,6 +158,7 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   if (!config_.trace.empty()) {
     if (absl::Status status = StopTrace(); !status.ok()) std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   }
+  EndPoller();
   return machines_alive_.load(std::memory_order_acquire) == 0;
 }
 

@@ -10,6 +10,7 @@
 //   ticks.cc      how slices end where goroutines are interrupted
 //   world.cc      stopping all processors, and changing their number
 //   housekeeping.cc  stacks shrink, and unused ones go back to the operating system
+//   netpoll.cc    descriptors
 //   deadlock.cc   nobody can ever run again
 //   trace/        what is recorded of all this
 //   core.cc       start and stop
@@ -38,6 +39,7 @@
 #include "runtime/engine.h"
 #include "runtime/goroutine.h"
 #include "runtime/machine.h"
+#include "runtime/netpoll.h"
 #include "runtime/raw_lock.h"
 #include "runtime/stats.h"
 #include "runtime/thread_state.h"
@@ -136,6 +138,15 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
 
   // ---- ticks.cc ----
   void StopTick(Machine* m);
+
+  // ---- netpoll.cc ----
+  // Makes it at the first call.
+  absl::StatusOr<std::shared_ptr<Poller>> GetPoller() ABSL_LOCKS_EXCLUDED(poller_lock_);
+  // Null while no descriptor is watched.
+  Poller* PollerInUse() const {
+    Poller* poller = poller_.load(std::memory_order_acquire);
+    return poller != nullptr && poller->in_use() ? poller : nullptr;
+  }
 
   // ---- spawn.cc ----
   // A stack of at least `min` bytes; 0: the usual. Throws PanicError if there is none.
@@ -313,6 +324,10 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
     uint64_t dispatches = 0;   // when the round began
     uint64_t spawned = 0;
   };
+  // netpoll.cc
+  bool PollNetwork();  // whether some goroutine became runnable
+  void MonitorPoll(Nanos now);
+  void EndPoller() ABSL_LOCKS_EXCLUDED(poller_lock_);
 
   struct ProcWatch {
     uint64_t dispatches = 0;
@@ -363,6 +378,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   int quiet_looks_ = 0;
   std::atomic<uint64_t> monitor_looks_{0};
   Housekeeping housekeeping_;
+  uint64_t polls_seen_ = 0;
+  Nanos polled_at_ = 0;
 
   // See world.cc.
   friend class PolicyGate;
@@ -391,6 +408,9 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::atomic<uint64_t> preemptions_{0};
   std::atomic<uint64_t> preempted_in_place_{0};
   std::atomic<uint64_t> retakes_{0};
+  std::atomic<Poller*> poller_{nullptr};   // what shared_poller_ points to, for those who are in a hurry
+  RawLock poller_lock_;
+  std::shared_ptr<Poller> shared_poller_ ABSL_GUARDED_BY(poller_lock_);
   std::atomic<G*> main_goroutine_{nullptr};  // null once it has called Goexit
 };
 

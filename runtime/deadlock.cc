@@ -35,6 +35,7 @@ constexpr int kSanitizerThreads = sanitizers::kThread ? 1 : 0;  // TSan runs one
 
 bool Core::IsAsleepForEver() {
   if (retaken_.load(std::memory_order_seq_cst) != 0) return false;  // the kernel will let some goroutine go on
+  if (Poller* poller = PollerInUse(); poller != nullptr && poller->HasWaiters()) return false;  // so it will here
   if (idle_word_.load(std::memory_order_seq_cst) >> 32 != static_cast<uint64_t>(proc_count_)) return false;
   for (ProcId id = 0; id < proc_count_; ++id) {
     Processor& p = procs_[id];

@@ -23,6 +23,8 @@ namespace gyre::internal {
 class Core;
 struct G;
 struct Machine;
+struct PollBatch;
+class Poller;
 
 // What an engine with virtual time may charge for.
 enum class Cost : uint8_t { kSwitch, kSteal, kWake, kPreempt, kSyscall };
@@ -44,6 +46,15 @@ class Engine {
   // remembered: one, not several.
   virtual bool ParkMachine(Machine* m, Nanos deadline) = 0;
   virtual void UnparkMachine(Machine* m) = 0;
+
+  // ---- Descriptors (netpoll.h) ----
+  // A poller for the runtime, the only one. An error where the engine cannot watch descriptors, or the kernel refuses.
+  virtual absl::StatusOr<std::shared_ptr<Poller>> MakePoller() {
+    return absl::UnimplementedError(
+        "this engine's time is virtual, and the kernel's descriptors know only real time: run with --engine=threads");
+  }
+  // As ParkMachine. If no other machine does, it waits in the poller, and may return (false) with goroutines in `batch`.
+  virtual bool ParkMachineInPoller(Machine* m, Nanos deadline, Poller&, PollBatch*) { return ParkMachine(m, deadline); }
 
   // One round of waiting for another machine to do something soon: about a microsecond at first, more gently later.
   virtual void Relax(int round) = 0;

@@ -13,6 +13,7 @@
 #include "runtime/core.h"
 #include "runtime/engine.h"
 #include "runtime/futex.h"
+#include "runtime/netpoll.h"
 #include "runtime/park.h"
 
 namespace gyre::internal {
@@ -88,9 +89,35 @@ class ThreadsEngine final : public Engine {
     return true;
   }
 
+  // The waker writes wake_word, then reads in_poller; the sleeper writes in_poller, then reads wake_word. In the single order of
+  // these four one of the two sees the other.
   void UnparkMachine(Machine* m) override {
-    m->wake_word.store(1, std::memory_order_release);
-    FutexWake(m->wake_word, 1);
+    m->wake_word.store(1);
+    if (m->in_poller.load()) [[unlikely]] {
+      poller_->WakeSleeper();
+    } else {
+      FutexWake(m->wake_word, 1);
+    }
+  }
+
+  absl::StatusOr<std::shared_ptr<Poller>> MakePoller() override {
+    absl::StatusOr<std::shared_ptr<Poller>> made = Poller::Create();
+    if (made.ok()) poller_ = *made;
+    return made;
+  }
+
+  bool ParkMachineInPoller(Machine* m, Nanos deadline, Poller& poller, PollBatch* batch) override {
+    if (!poller.BeginSleep()) return ParkMachine(m, deadline);
+    m->in_poller.store(true);
+    bool woken;
+    for (;;) {
+      woken = m->wake_word.exchange(0) != 0;
+      if (woken || batch->count != 0 || (deadline != kNever && Now() >= deadline)) break;
+      poller.Sleep(deadline, batch);
+    }
+    m->in_poller.store(false);
+    poller.EndSleep();
+    return woken;
   }
 
   void Relax(int round) override {
@@ -168,6 +195,7 @@ class ThreadsEngine final : public Engine {
 
   static constexpr uint32_t kWaiting = 0, kWoken = 1, kStopped = 2;
   uint64_t seed_;
+  std::shared_ptr<Poller> poller_;
   std::function<Nanos()> tick_;
   pthread_t monitor_;
   std::atomic<uint32_t> monitor_word_{kWaiting};

@@ -30,6 +30,7 @@ namespace {
 // The number of searching rounds before sleep. A round is about a microsecond: to sleep and be woken costs some 5 to 30 of
 // them on both sides.
 constexpr int kSearchRounds = 16;
+constexpr int kPollRounds = 4;  // from one look at the network to the next
 
 constexpr uint32_t IdleCount(uint64_t word) { return static_cast<uint32_t>(word >> 32); }
 constexpr uint32_t SpinningCount(uint64_t word) { return static_cast<uint32_t>(word); }
@@ -192,6 +193,7 @@ G* Core::Search(Machine* m) {
       no_timer_before_ = kNever;
       for (ProcId id = 0; id < proc_count_; ++id) TimerBecameEarliest(procs_[id].timers.EarliestRelaxed());
     }
+    if (round % kPollRounds == kPollRounds - 1 && PollNetwork()) return Pick(p, PickMode::kFast);
     if (fired == 0) engine_->Relax(round);
   }
   return nullptr;
@@ -212,26 +214,33 @@ G* Core::Sleep(Machine* m) {
   Nanos deadline = p->timers.Earliest();
   const bool stay = g != nullptr || (p->attention.load(std::memory_order_seq_cst) & kAttentionLeave) != 0;
   bool claimed = false;
+  PollBatch batch;
   if (!stay) {
     if (TraceRecorder* tracer = Tracer()) tracer->ProcStop(p);
     p->quiet.store(true, std::memory_order_seq_cst);
     if (deadline == kNever) deadline = CheckDeadlock();
-    claimed = engine_->ParkMachine(m, deadline);
+    if (Poller* poller = PollerInUse(); poller != nullptr) [[unlikely]] {
+      claimed = engine_->ParkMachineInPoller(m, deadline, *poller, &batch);
+    } else {
+      claimed = engine_->ParkMachine(m, deadline);
+    }
     p->quiet.store(false, std::memory_order_seq_cst);
     if (TraceRecorder* tracer = Tracer()) tracer->ProcStart(p, m);
   }
   if (!claimed) {
     if (ClaimIdle(id)) {
       // There may be more where that came from, and its maker may have counted on us as one who searches.
-      if (g != nullptr) {
+      if (g != nullptr || batch.count != 0) {
         m->spinning = true;
         idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
       }
+      batch.ReadyAll();
       return g;
     }
     engine_->ParkMachine(m, kNever);  // a waker got there first: its unpark is ours
   }
   m->spinning = true;  // counted by the waker
+  batch.ReadyAll();
   return g;
 }
 
@@ -245,6 +254,7 @@ G* Core::FindWork(Machine* m) {
     }
     if (p->timers.EarliestRelaxed() != kNever) RunTimersOf(*p, engine_->Now());
     if (G* g = Pick(p, PickMode::kFast)) return g;
+    if (PollNetwork()) continue;
     if (G* g = Search(m)) return g;
     if (G* g = Sleep(m)) return g;
   }

@@ -53,6 +53,7 @@ struct Machine {
 
   bool spinning = false;                   // searching, and counted so (see idle.cc)
   std::atomic<uint32_t> wake_word{0};      // the engine's: what the machine sleeps on
+  std::atomic<bool> in_poller{false};      // the engine's: it sleeps there instead
   void* engine_data = nullptr;             // the engine's
 };
 
