@@ -17,6 +17,7 @@
 #include "runtime/net/pipe.h"
 #include "runtime/panic.h"
 #include "runtime/runtime.h"
+#include "runtime/sys/sys.h"
 #include "runtime/trace/trace.h"
 #include "sync/cond.h"
 #include "sync/mutex.h"

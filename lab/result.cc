@@ -46,6 +46,7 @@ std::vector<std::string> ArgumentsOf(const RunResult& result) {
   arguments.push_back(absl::StrCat("--procs=", config.procs));
   arguments.push_back(absl::StrCat("--max_threads=", config.max_threads));
   arguments.push_back(absl::StrCat("--seed=", config.seed));
+  if (config.intercept) arguments.push_back("--intercept=on");
   return arguments;
 }
 

@@ -43,7 +43,7 @@ absl::Status UnknownKey(absl::string_view part, absl::string_view key) {
 const std::vector<std::string>& ConfigKeys() {
   static const auto* keys = new std::vector<std::string>{"scheduler", "stack",       "preemption", "engine",
                                                          "procs",     "max_threads", "seed",       "plugin",
-                                                         "trace"};
+                                                         "trace",       "intercept"};
   return *keys;
 }
 
@@ -56,6 +56,12 @@ absl::Status Config::Set(absl::string_view key, absl::string_view value) {
   if (key == "engine") engine = std::string(value);
   if (key == "plugin") plugins.emplace_back(value);
   if (key == "trace") trace = std::string(value);
+  if (key == "intercept") {
+    if (value != "on" && value != "off") {
+      return absl::InvalidArgumentError(absl::StrCat("intercept=", value, " is neither on nor off"));
+    }
+    intercept = value == "on";
+  }
   if (key == "procs") {
     absl::StatusOr<int> count = ParseCount(key, value, 1, kMaxProcs);
     if (!count.ok()) return count.status();
@@ -119,6 +125,7 @@ std::string Config::ToString() const {
   if (seed != defaults.seed) absl::StrAppend(&text, ",seed=", seed);
   for (const std::string& plugin : plugins) absl::StrAppend(&text, ",plugin=", plugin);
   if (trace != defaults.trace) absl::StrAppend(&text, ",trace=", trace);
+  if (intercept) text += ",intercept=on";
   return text;
 }
 

@@ -26,6 +26,7 @@ struct Config {
   std::string trace;   // the file that the run's trace goes to; empty: none (runtime/trace/trace.h)
   uint64_t seed = 0;   // 0: from the operating system, on the threads engine; 1, in the simulator
   std::vector<std::string> plugins;  // shared objects to load first
+  bool intercept = false;  // C functions that block park goroutines, in programs linked with //runtime/intercept
 
   // Applies "scheduler=gmp:steal=half,runnext=off,stack=fixed,procs=4". A part whose name is not a configuration key
   // belongs to the value before it, so a plug-in's options need no quoting. Later parts win; `plugin` adds.

@@ -22,6 +22,9 @@ ABSL_FLAG(std::string, seed, "",
 ABSL_FLAG(std::string, trace, "",
           "the file for a trace of the run: for `go tool trace`, or for Perfetto if its name ends in .json");
 ABSL_FLAG(std::vector<std::string>, plugin, {}, "shared objects with plug-ins, comma-separated");
+ABSL_FLAG(std::string, intercept, "",
+          "on: read, accept, sleep and other C functions that block park the goroutine that calls them, in programs that "
+          "are linked with //runtime/intercept (default: off)");
 
 namespace gyre {
 
@@ -37,6 +40,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
       {"max_threads", absl::GetFlag(FLAGS_max_threads)},
       {"seed", absl::GetFlag(FLAGS_seed)},
       {"trace", absl::GetFlag(FLAGS_trace)},
+      {"intercept", absl::GetFlag(FLAGS_intercept)},
   };
   for (const std::string& file : absl::GetFlag(FLAGS_plugin)) given.emplace_back("plugin", file);
   for (const auto& [key, value] : given) {

@@ -16,6 +16,7 @@
 #include "runtime/fault.h"
 #include "runtime/foreign.h"
 #include "runtime/go.h"
+#include "runtime/interception.h"
 #include "runtime/live_cores.h"
 #include "runtime/panic.h"
 #include "runtime/sanitizers.h"
@@ -76,6 +77,12 @@ absl::Status Core::Start() {
     engine_ = *std::move(engine);
   }
   virtual_ = engine_->is_virtual();
+  if (config_.intercept && !interception_linked) {
+    return absl::InvalidArgumentError("intercept=on: this program is not linked with //runtime/intercept");
+  }
+  if (config_.intercept && virtual_) {
+    return absl::InvalidArgumentError("intercept=on: the kernel's calls take real time; it needs --engine=threads");
+  }
   proc_count_ = config_.procs != 0 ? config_.procs : UsableCpus();
 
   auto policy = MakeScheduler(config_.scheduler);
@@ -121,6 +128,16 @@ Core::~Core() {
   for (ProcId id = 0; id < procs_made_; ++id) procs_[id].~Processor();
 }
 
+std::atomic<int> interceptions{0};
+constinit bool interception_linked = false;
+
+bool InterceptHere() {
+  ThreadState& thread = This();
+  // Not inside the runtime, nor inside gyre::Blocking.
+  return thread.p != nullptr && thread.no_preempt == 0 && thread.g->kind == GKind::kGoroutine &&
+         thread.m->core->config().intercept;
+}
+
 bool Core::RunMain(absl::FunctionRef<void()> main) {
   if (absl::Status status = engine_->StartMonitor([this] { return MonitorTick(); }); !status.ok()) {
     Fatal(std::string(status.message()));
@@ -129,6 +146,7 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   main_goroutine->creator_pc = nullptr;
   main_goroutine_.store(main_goroutine, std::memory_order_relaxed);
   AddLiveCore(this);
+  if (config_.intercept) interceptions.fetch_add(1, std::memory_order_relaxed);
   if (virtual_) {
     RunHere();
   } else {
@@ -159,6 +177,7 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
     if (absl::Status status = StopTrace(); !status.ok()) std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   }
   EndPoller();
+  if (config_.intercept) interceptions.fetch_sub(1, std::memory_order_relaxed);
   return machines_alive_.load(std::memory_order_acquire) == 0;
 }
 

@@ -328,6 +328,16 @@ absl::Status Fd::Write(const void* data, size_t size, size_t* written) {
   return absl::OkStatus();
 }
 
+absl::Status Fd::AwaitReadable() {
+  Turn turn(this, Mode::kRead);
+  return turn.ok ? WaitFor(Mode::kRead) : ClosedError();
+}
+
+bool Fd::WatcherEnded() const {
+  gyre::internal::Poller* poller = poller_.load();
+  return poller != nullptr && poller->ended();
+}
+
 absl::StatusOr<int> Fd::Accept(sockaddr* address, socklen_t* size) {
   gyre::internal::CheckPreempt();
   Turn turn(this, Mode::kRead);

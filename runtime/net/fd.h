@@ -64,6 +64,9 @@ class Fd {
   absl::StatusOr<int> Accept(sockaddr* address, socklen_t* size);
   absl::Status Connect(const sockaddr* address, socklen_t size);
   absl::Status Close();
+  // Waits until it may be readable, or for no reason not even that.
+  absl::Status AwaitReadable();
+  bool WatcherEnded() const;  // the runtime that it waited in is no more
 
   // `deadline` on the runtime's clock: what waits then, or begins later, fails with "i/o timeout". kNever: none.
   absl::Status SetDeadline(bool read, bool write, Nanos deadline);

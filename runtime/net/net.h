@@ -7,7 +7,10 @@
 //       if (!conn.ok()) return;                                       // closed
 //       gyre::Go([conn = *conn] {
 //         char buffer[4096];
-//         while (absl::StatusOr<size_t> n = conn.Read(buffer)) { ... conn.Write({buffer, *n}); }
+//         for (;;) {
+//           absl::StatusOr<size_t> n = conn.Read(absl::MakeSpan(buffer));
+//           if (!n.ok() || *n == 0 || !conn.Write({buffer, *n}).ok()) return;
+//         }
 //       });
 //     }
 //   });

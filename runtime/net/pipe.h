@@ -5,7 +5,7 @@
 //   absl::StatusOr<gyre::net::PipeEnds> pipe = gyre::net::MakePipe();
 //   gyre::Go([out = pipe->write] { out.Write("done").IgnoreError(); });
 //   char answer[4];
-//   pipe->read.ReadFull(answer);
+//   absl::Status status = pipe->read.ReadFull(absl::MakeSpan(answer));
 #ifndef GYRE_RUNTIME_NET_PIPE_H_
 #define GYRE_RUNTIME_NET_PIPE_H_
 

@@ -79,7 +79,8 @@ class Program:
 
     def command(self, run, scale, gyre_flags):
         own = list(run.flags) + gyre_flags if self.name == "gyre" else []
-        return [self.path, "--row=" + run.row, "--threads=%d" % run.threads, "--scale=%g" % scale] + own
+        asked = [self.path, "--row=" + run.row, "--threads=%d" % run.threads, "--scale=%g" % scale]
+        return asked + list(run.arguments) + own
 
     def has(self, run):
         # A variant is gyre's: the peers run such a row once, under its first variant.
@@ -177,7 +178,8 @@ def run_all(programs, runs, options, notes):
                 samples.append(figures)
                 if raw and figures:
                     raw.write(json.dumps({"program": program.name, "row": run.row, "variant": run.variant,
-                                          "threads": run.threads, "round": turn, "figures": figures}) + "\n")
+                                          "arguments": run.arguments, "threads": run.threads, "round": turn,
+                                          "figures": figures}) + "\n")
                     raw.flush()
         if not sys.stderr.isatty():
             print("round %d of %d done" % (turn + 1, options.repeat), file=sys.stderr, flush=True)
@@ -188,7 +190,8 @@ def run_all(programs, runs, options, notes):
 
 def first_of(run, runs):
     """The variant under which the peers run this row."""
-    return next(other for other in runs if (other.row, other.threads) == (run.row, run.threads))
+    same = (run.row, run.threads, run.arguments)
+    return next(other for other in runs if (other.row, other.threads, other.arguments) == same)
 
 
 def number_text(value):

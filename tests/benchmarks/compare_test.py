@@ -73,8 +73,8 @@ class CompareTest(unittest.TestCase):
         self.assertIn("Behind Go: yield between two tasks, 1.", out)
 
     def test_where_more_is_better(self):
-        pretend(self.folder, "gyre", [300000])
-        pretend(self.folder, "go", [150000])
+        pretend(self.folder, "gyre", [300000] * 2)
+        pretend(self.folder, "go", [150000] * 2)
         _, out, _ = self.run_compare("--rows=echo", "--repeat=1", "--peers=go")
         self.assertEqual(self.cells(out, "TCP echo")[-3:], ["2", "250,000", "yes"])
 

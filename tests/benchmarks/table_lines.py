@@ -3,8 +3,8 @@
 import collections
 
 # What a program is asked to run. `flags` are gyre's alone; a run with flags of its own, or a `variant`, has a name so
-# that its figures stay apart.
-Run = collections.namedtuple("Run", "row threads flags variant", defaults=((), ""))
+# that its figures stay apart. `arguments` are for everybody.
+Run = collections.namedtuple("Run", "row threads flags variant arguments", defaults=((), "", ()))
 
 # One line. `figure` is "value" or a key of "extra". `kind`: "time" (what an amount of work takes), "latency" (how late
 # something is), "memory", "rate" (more is better). `aim` is what gyre's best version should reach on a machine
@@ -15,8 +15,8 @@ Line = collections.namedtuple("Line", "label run figure unit kind aim")
 def _lines():
     lines = []
 
-    def add(label, row, threads, unit, aim, figure="value", kind="time", flags=(), variant=""):
-        lines.append(Line(label, Run(row, threads, tuple(flags), variant), figure, unit, kind, aim))
+    def add(label, row, threads, unit, aim, figure="value", kind="time", flags=(), variant="", arguments=()):
+        lines.append(Line(label, Run(row, threads, tuple(flags), variant, tuple(arguments)), figure, unit, kind, aim))
 
     add("yield between two tasks", "yield", 1, "ns a switch", 18)
     add("spawn and join", "spawn_join", 1, "ns a task", 40)
@@ -43,7 +43,12 @@ def _lines():
     add("prime sieve, 2,000 primes", "sieve", 1, "ms", 150)
     add("prime sieve, 2,000 primes", "sieve", 2, "ms", 120)
     add("fib(30), a task a call", "fib", 2, "ms", 250)
-    add("TCP echo, 64 connections", "echo", 2, "requests/s", 250000, kind="rate")
+    for connections, aim in ((64, 250000), (1000, None)):
+        arguments = ["--connections=%d" % connections]
+        add("TCP echo, {:,} connections".format(connections), "echo", 2, "requests/s", aim, kind="rate",
+            arguments=arguments)
+        add("... p50", "echo", 2, "us", None, "p50_us", "latency", arguments=arguments)
+        add("... p99", "echo", 2, "us", None, "p99_us", "latency", arguments=arguments)
     hogs = {"flags": ["--preemption=klt"], "kind": "latency"}
     add("sleep of 1 ms beside 4 hogs, late p50", "hogs", 2, "ms", 0.5, **hogs)
     add("... p99", "hogs", 2, "ms", 2, "lateness_p99_ms", **hogs)

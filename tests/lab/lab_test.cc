@@ -88,7 +88,7 @@ TEST(List, IsWrittenAsJson) {
   EXPECT_EQ(ended.code, 0);
   const JsonValue json = Json(ended.out);
   EXPECT_EQ(Names(json["workloads"]),
-            (std::vector<std::string>{"hashtree", "pingpong", "pipeline", "service", "sieve", "skynet"}));
+            (std::vector<std::string>{"echo", "hashtree", "pingpong", "pipeline", "service", "sieve", "skynet"}));
   for (const JsonValue& scheduler : json["schedulers"].items()) {
     EXPECT_FALSE(scheduler["help"].text().empty());
     if (scheduler["name"].text() != "gmp") continue;
@@ -298,7 +298,7 @@ TEST(Mistakes, GetASentenceAndExitCode2) {
   const std::pair<const char*, const char*> mistakes[] = {
       {"runn", "there is no subcommand \"runn\" (did you mean run?); there are: list, run, compare"},
       {"help runn", "there is no subcommand \"runn\" (did you mean run?); there are: list, run, compare"},
-      {"run", "run needs a workload; there are: hashtree, pingpong, pipeline, service, sieve, skynet"},
+      {"run", "run needs a workload; there are: echo, hashtree, pingpong, pipeline, service, sieve, skynet"},
       {"run skyent", "there is no workload \"skyent\" (did you mean skynet?); there are: hashtree, "},
       {"run skynet sieve", "run takes one workload; compare takes several; there are: hashtree, "},
       {"run leaves=5", "the parameter leaves=5 comes before any workload"},

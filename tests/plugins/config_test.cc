@@ -15,7 +15,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr char kKeys[] = "scheduler, stack, preemption, engine, procs, max_threads, seed, plugin, trace";
+constexpr char kKeys[] = "scheduler, stack, preemption, engine, procs, max_threads, seed, plugin, trace, intercept";
 
 Config Applied(const std::string& text) {
   Config config;

@@ -33,6 +33,7 @@ struct Options {
   int threads = 1;
   double scale = 1;
   double load = 0.6;
+  int connections = 64;
   std::string dist = "issue8";
   std::string stacks = "default";  // Boost.Fiber: default or pooled
 };
@@ -194,8 +195,8 @@ inline void Print(const char* peer, const char* version, const Options& options,
 // there is none, or the options make no sense.
 inline int RunRow(const char* peer, const char* version, const Options& options,
                   const std::vector<Row>& rows) {
-  if (options.threads < 1 || !(options.scale > 0) || !(options.load > 0)) {
-    Exit(2, "peer %s: --threads, --scale and --load must be positive", peer);
+  if (options.threads < 1 || !(options.scale > 0) || !(options.load > 0) || options.connections < 1) {
+    Exit(2, "peer %s: --threads, --scale, --load and --connections must be positive", peer);
   }
   for (const Row& row : rows) {
     if (options.row != row.name) continue;
@@ -234,7 +235,7 @@ inline int Main(int argc, char** argv, const char* peer, const char* version,
     } else if (key == "--load") {
       options.load = std::atof(value.c_str());
     } else if (key == "--connections") {
-      // For echo, which no C++ peer has.
+      options.connections = std::atoi(value.c_str());
     } else if (key == "--dist") {
       options.dist = value;
     } else if (key == "--stacks") {

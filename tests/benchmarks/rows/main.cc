@@ -49,6 +49,7 @@ int Main(int argc, char** argv) {
       {"timers", Timers},
       {"sieve", Sieve},
       {"fib", Fib},
+      {"echo", Echo},
       {"hogs", Hogs},
       {"service", Service},
   };
@@ -62,6 +63,7 @@ int Main(int argc, char** argv) {
   options.scale = absl::GetFlag(FLAGS_scale);
   options.load = absl::GetFlag(FLAGS_load);
   options.dist = absl::GetFlag(FLAGS_dist);
+  options.connections = absl::GetFlag(FLAGS_connections);
   config->procs = options.threads;
   chosen = new Config(*std::move(config));
   return peers::RunRow(kName, kVersion, options, rows);

@@ -38,6 +38,8 @@ Result Parked(const Options& options);
 Result Timers(const Options& options);
 Result Hogs(const Options& options);
 Result Service(const Options& options);
+// network.cc
+Result Echo(const Options& options);
 
 }  // namespace gyre::rows
 
