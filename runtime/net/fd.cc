@@ -286,6 +286,7 @@ absl::StatusOr<size_t> Fd::Read(void* buffer, size_t size) {
   if (!turn.ok) return ClosedError();
   if (size == 0) return size;
   if (absl::Status status = CheckDeadline(Mode::kRead); !status.ok()) return status;
+  if (ahead_size_ != 0) return TakeAhead(static_cast<char*>(buffer), size);
   if (drained_) {
     // There was nothing left, and there has been no event: the kernel need not be asked.
     PollDesc* desc = desc_.load(std::memory_order_relaxed);
@@ -293,16 +294,39 @@ absl::StatusOr<size_t> Fd::Read(void* buffer, size_t size) {
       if (absl::Status status = WaitFor(Mode::kRead); !status.ok()) return status;
     }
   }
+  char more[kAhead];
+  const bool ahead = kind_ == Kind::kTcp && size < kAhead;
+  void* const into = ahead ? more : buffer;
+  const size_t room = ahead ? kAhead : size;
   for (;;) {
-    const ssize_t n = kind_ == Kind::kFile ? KernelRead(fd_, buffer, size) : KernelReceive(fd_, buffer, size, 0);
+    const ssize_t n = kind_ == Kind::kFile ? KernelRead(fd_, into, room) : KernelReceive(fd_, into, room, 0);
     if (n >= 0) [[likely]] {
-      drained_ = kind_ == Kind::kTcp && n != 0 && static_cast<size_t>(n) < size;
-      return static_cast<size_t>(n);
+      const size_t got = static_cast<size_t>(n);
+      drained_ = kind_ == Kind::kTcp && got != 0 && got < room;
+      if (!ahead) return got;
+      if (got > size) KeepAhead(more + size, got - size);
+      std::memcpy(buffer, more, std::min(got, size));
+      return std::min(got, size);
     }
     if (n == -EINTR) continue;
     if (n != -EAGAIN) return ErrnoStatus(static_cast<int>(-n));
     if (absl::Status status = WaitFor(Mode::kRead); !status.ok()) return status;
   }
+}
+
+void Fd::KeepAhead(const char* data, size_t size) {
+  if (ahead_ == nullptr) ahead_ = std::make_unique<char[]>(kAhead);
+  std::memcpy(ahead_.get(), data, size);
+  ahead_begin_ = 0;
+  ahead_size_ = static_cast<uint16_t>(size);
+}
+
+size_t Fd::TakeAhead(char* buffer, size_t size) {
+  const size_t n = std::min<size_t>(size, ahead_size_);
+  std::memcpy(buffer, ahead_.get() + ahead_begin_, n);
+  ahead_begin_ = static_cast<uint16_t>(ahead_begin_ + n);
+  ahead_size_ = static_cast<uint16_t>(ahead_size_ - n);
+  return n;
 }
 
 absl::Status Fd::Write(const void* data, size_t size, size_t* written) {

@@ -8,7 +8,7 @@
 //  1. `state_` holds whether it is closed, who holds the two directions, and how many use the descriptor. The kernel's
 //     descriptor is closed by whoever brings a closed one's users to none: nobody uses a number that may be another's
 //     by now.
-//  2. drained_ belongs to the holder of the read direction.
+//  2. drained_ and what was read ahead belong to the holder of the read direction.
 //  3. `desc_` is set once for each runtime that it is used in: under lock_, and only from null or from one whose
 //  runtime has
 //     ended. What it pointed to before stays alive as long as this.
@@ -106,9 +106,17 @@ class Fd {
   absl::Status Attach();
   void WakeWaiter(Mode mode);
 
+  // Small reads of a TCP socket ask for this much, and keep what is left for the next one. A read that gets all that it asked for
+  // does not know whether there is more, and the next one would have to ask the kernel, mostly for nothing.
+  static constexpr size_t kAhead = 512;
+  void KeepAhead(const char* data, size_t size);
+  size_t TakeAhead(char* buffer, size_t size);
+
   const int fd_;
   const Kind kind_;
   bool drained_ = false;
+  uint16_t ahead_begin_ = 0, ahead_size_ = 0;  // what of ahead_ has not been asked for yet
+  std::unique_ptr<char[]> ahead_;
   std::atomic<uint64_t> state_{0};
   std::atomic<PollDesc*> desc_{nullptr};
   std::atomic<gyre::internal::Poller*> poller_{nullptr};  // desc_'s
