@@ -158,7 +158,8 @@ absl::StatusOr<std::vector<Config>> PlanConfigs(const Arguments& arguments, cons
 
 absl::StatusOr<std::vector<ComparisonRow>> PlanRows(std::vector<Selection> selections,
                                                     const std::vector<Config>& configs) {
-  if (selections.empty()) {
+  const bool all = selections.empty();
+  if (all) {
     for (const Workload& workload : Workloads()) selections.push_back({&workload, {}});
   }
   std::vector<ComparisonRow> rows;
@@ -172,6 +173,7 @@ absl::StatusOr<std::vector<ComparisonRow>> PlanRows(std::vector<Selection> selec
     const absl::StatusOr<CheckedParameters> parameters = CheckParameters(*selection.workload, written);
     if (!parameters.ok()) return parameters.status();
     for (const Config& config : configs) {
+      if (all && !selection.workload->simulates && absl::StartsWith(config.engine, kSimulation)) continue;
       ComparisonRow row;
       row.identity.workload = selection.workload->name;
       row.identity.parameters = parameters->all;

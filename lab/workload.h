@@ -63,6 +63,7 @@ struct Workload {
   std::function<absl::Status(const PluginOptions&)> check;
   // An InvalidArgument error is the user's; any other is a failure of the run.
   std::function<absl::StatusOr<Report>(WorkloadContext&)> run;
+  bool simulates = true;  // else it needs the kernel, and is left out of the simulator unless it was asked for by name
 };
 
 // Returns true. A name that is taken aborts the program. Call from static initialisers only.

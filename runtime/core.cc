@@ -139,7 +139,10 @@ bool InterceptHere() {
 }
 
 bool Core::RunMain(absl::FunctionRef<void()> main) {
-  if (absl::Status status = engine_->StartMonitor([this] { return MonitorTick(); }); !status.ok()) {
+  if (absl::Status status = engine_->StartMonitor([this] {
+        MonitorPoll();
+        return MonitorTick();
+      }); !status.ok()) {
     Fatal(std::string(status.message()));
   }
   G* main_goroutine = MakeGoroutine(this, nullptr, [main] { main(); });

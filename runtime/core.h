@@ -326,7 +326,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   };
   // netpoll.cc
   bool PollNetwork();  // whether some goroutine became runnable
-  void MonitorPoll(Nanos now);
+  void MonitorPoll();  // before a tick: not under monitor_lock_, for who readies a goroutine may wait for a world that stands
   void EndPoller() ABSL_LOCKS_EXCLUDED(poller_lock_);
 
   struct ProcWatch {

@@ -71,7 +71,6 @@ Nanos Core::MonitorTick() {
     }
     next_event = std::min(next_event, watch.since + slice);
   }
-  MonitorPoll(now);
   KeepSpares();
   const Nanos next_chore = KeepHouse(now, busy);
   if (overdue) {

@@ -274,10 +274,12 @@ bool Core::PollNetwork() {
   return found;
 }
 
-void Core::MonitorPoll(Nanos now) {
+void Core::MonitorPoll() {
   Poller* poller = PollerInUse();
-  if (poller == nullptr || poller->has_sleeper() || poller->polls() != polls_seen_) {
-    if (poller != nullptr) polls_seen_ = poller->polls();
+  if (poller == nullptr) return;
+  const Nanos now = engine_->Now();
+  if (poller->has_sleeper() || poller->polls() != polls_seen_) {
+    polls_seen_ = poller->polls();
     polled_at_ = now;
     return;
   }

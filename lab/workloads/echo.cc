@@ -132,6 +132,7 @@ const bool registered = RegisterWorkload({
                 {"p99.9", "round_trip_p999_ns"}},
     .check = {},
     .run = Run,
+    .simulates = false,
 });
 
 }  // namespace

@@ -265,6 +265,34 @@ TEST(Service, CatchesAWrongAnswer) {
   ExpectCaught("service", "mean=1us rate=10000 requests=5");
 }
 
+// ---- echo ----
+
+TEST(Echo, EveryMessageComesBack) {
+  for (const char* network : {"tcp", "unix"}) {
+    for (const Config& config : gyre::testing::OnThreads(gyre::testing::SmallMatrix())) {
+      const RunResult result =
+          RunOne("echo", absl::StrCat("connections=7 requests=300 size=50 network=", network), config);
+      ASSERT_EQ(result.outcome, Outcome::kOk) << result.error;
+      EXPECT_EQ(result.answer, "300 messages came back");
+      EXPECT_GT(*result.Find("throughput_per_s"), 0);
+      EXPECT_LE(*result.Find("round_trip_p50_ns"), *result.Find("round_trip_p99_ns"));
+    }
+  }
+}
+
+TEST(Echo, CatchesAWrongAnswer) {
+  ExpectCaught("echo", "requests=10 connections=2");
+}
+
+TEST(Echo, IsRefusedInTheSimulator) {
+  Config config;
+  config.engine = "simulation";
+  config.procs = 1;
+  const RunResult result = RunOne("echo", "requests=10", config);
+  EXPECT_EQ(result.outcome, Outcome::kFailed);
+  EXPECT_NE(result.error.find("run with --engine=threads"), std::string::npos) << result.error;
+}
+
 // ---- All of them ----
 
 TEST(EveryWorkload, RunsInTheSimulatorTheSameWayTwice) {

@@ -322,7 +322,7 @@ TEST(Conn, BadClientsHarmNobody) {
       for (int c = 0; c < 5; ++c) {
         good.Go([&, c] {
           const Conn conn = Must(Dial("tcp", listener.Address()));
-          for (int i = 0; i < Scaled(100); ++i) Ask(conn, absl::StrCat("good client ", c, ", message ", i));
+          for (int i = 0; i < Scaled(40); ++i) Ask(conn, absl::StrCat("good client ", c, ", message ", i));
         });
       }
       good.Wait();
@@ -332,7 +332,7 @@ TEST(Conn, BadClientsHarmNobody) {
       MustOk(listener.Close());
       all.Wait();
     });
-    EXPECT_EQ(OpenDescriptors(), before);
+    EXPECT_TRUE(DescriptorsAre(before));
   }
 }
 
@@ -389,7 +389,7 @@ TEST(Foreign, ThreadsBlockWhereGoroutinesPark) {
     MustOk(listener.Close());
     acceptor.join();
   }
-  EXPECT_EQ(OpenDescriptors(), before);
+  EXPECT_TRUE(DescriptorsAre(before));
 }
 
 TEST(Foreign, AThreadAndAGoroutineTalk) {

@@ -54,6 +54,11 @@ inline int OpenDescriptors() {
   return count - 1;
 }
 
+// Whether there are as many as that again. A runtime's own go when the last of its threads has ended, a moment after Run.
+inline bool DescriptorsAre(int count) {
+  return gyre::testing::Eventually([count] { return OpenDescriptors() == count; });
+}
+
 // The process's kernel threads.
 inline int KernelThreads() {
   int count = 0;

@@ -134,8 +134,8 @@ GYRE_TEST_ON_THREADS(Deadline, RacesWithData) {
       MustOk(pipe.write.Write("x"));
     }
   });
-  for (int got = 0; got < rounds;) {
-    MustOk(pipe.read.SetReadDeadline(Now() + absl::Microseconds(got % 40)));
+  for (int got = 0, tries = 0; got < rounds; ++tries) {
+    MustOk(pipe.read.SetReadDeadline(Now() + absl::Microseconds(tries % 40)));
     char byte;
     const absl::StatusOr<size_t> n = pipe.read.Read(absl::MakeSpan(&byte, 1));
     if (n.ok()) {
@@ -179,7 +179,7 @@ TEST(Waiters, SY_06_ManyNeedFewThreads) {
       EXPECT_EQ(right, 2 * pipes);
     });
   }
-  EXPECT_EQ(OpenDescriptors(), before);
+  EXPECT_TRUE(DescriptorsAre(before));
 }
 
 GYRE_TEST_ON_THREADS(Waiters, EventsCount) {
@@ -346,7 +346,7 @@ TEST(Refusal, OfOneDescriptorIsAnErrorOfThatOne) {
       EXPECT_TRUE(IsTimeout(read(pipe->read)));
     }
   });
-  EXPECT_EQ(OpenDescriptors(), before);
+  EXPECT_TRUE(DescriptorsAre(before));
 }
 
 }  // namespace
