@@ -38,6 +38,7 @@
 #include "plugins/registry.h"
 #include "runtime/engine.h"
 #include "runtime/goroutine.h"
+#include "runtime/jump.h"
 #include "runtime/machine.h"
 #include "runtime/netpoll.h"
 #include "runtime/raw_lock.h"
@@ -100,8 +101,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
 
   // ---- idle.cc ----
   // After an Enqueue: acts on the policy's hint. Preemption is off.
-  void ActOn(WakeHint hint, Processor* here) {
-    if (hint.kind != WakeHint::kNone && (here == nullptr || proc_count_ > 1)) ActOnSlow(hint);
+  void ActOn(const WakeHint& hint, Processor* here) {
+    if (hint.kind != WakeHint::kNone && (here == nullptr || proc_count_ > 1)) ActOnSlow(hint.kind, hint.proc);
   }
   // The heap of `proc` is no longer empty, or is. Under its lock, so that the last word is the right one.
   void HasTimers(ProcId proc, bool some) {
@@ -149,8 +150,6 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   }
 
   // ---- spawn.cc ----
-  // A stack of at least `min` bytes; 0: the usual. Throws PanicError if there is none.
-  Stack NewStack(ProcContext& context, size_t min);
   void StartGoroutine(G* g);  // from any thread
   // Makes `g` runnable from a thread that has no processor of this runtime.
   void Inject(G* g);
@@ -255,6 +254,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
       if (ticks_) TickFiner(dispatch.slice);
     }
   }
+  friend void EnterGoroutine(Arrival);
+  [[noreturn]] void Exit(G* self);
   void SwitchOut(G* self);
   void SwitchOutSlow(G* self);
   void YieldSlow(G* self, EnqueueReason why);
@@ -268,7 +269,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   G* Sleep(Machine* m);
   int RunTimersOf(Processor& p, Nanos now);
   void StopSpinning(Machine* m);
-  void ActOnSlow(WakeHint hint);
+  void ActOnSlow(WakeHint::Kind kind, ProcId proc);
   void WakeOneIdle();
   bool ClaimIdle(ProcId id);
   void Unpark(ProcId id);

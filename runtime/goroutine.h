@@ -57,26 +57,30 @@ struct alignas(64) G : Task {
   explicit G(GKind what, Core* runtime = nullptr) : kind(what), core(runtime) { state.store(GState::kRunning); }
   // A new goroutine (spawn.cc), whose `context` is still to be made.
   G(Core* runtime, const Stack& its_stack, void* its_closure, void (*its_run)(void*), uint64_t its_id)
-      : Task{.id = its_id}, core(runtime), stack(its_stack), closure(its_closure), run(its_run) {}
+      : core(runtime), stack(its_stack), closure(its_closure), run(its_run) {
+    id = its_id;
+  }
 
+  // What a switch reads and writes: one cache line,
   std::atomic<void*> context{nullptr};  // saved stack pointer, see invariant 1
   SavedRegisters saved;
   std::atomic<GState> state{GState::kIdle};
   GKind kind = GKind::kGoroutine;
   std::atomic<WaitReason> wait_reason{WaitReason::kNone};
   bool in_place = false;             // preempted inside a signal handler, which holds `bound`
-  uint32_t lock_count = 0;           // LockOSThread
   Machine* bound = nullptr;          // may run on this machine only
   Core* core = nullptr;              // its runtime
-  ExceptionGlobals exceptions;       // while it is switched out
 
+  // and what it also has to do with beginnings and ends: another.
+  ExceptionGlobals exceptions;       // while it is switched out
   Stack stack;
   void* closure = nullptr;
   void (*run)(void* closure) = nullptr;
+  std::atomic<Nanos> wait_since{0};  // coarse
 
   std::atomic<const void*> wait_object{nullptr};
-  std::atomic<Nanos> wait_since{0};  // coarse
   const char* name = nullptr;
+  uint32_t lock_count = 0;           // LockOSThread
   uint64_t creator_id = 0;
   void* creator_pc = nullptr;
   std::atomic<uint32_t> wake_word{0};  // kForeign: what its thread sleeps on

@@ -47,29 +47,29 @@ inline void FullFence() {
 
 // ---- waking ----
 
-void Core::ActOnSlow(WakeHint hint) {
+void Core::ActOnSlow(WakeHint::Kind kind, ProcId proc) {
   FullFence();
 #if defined(__SANITIZE_THREAD__)
   const uint64_t word = idle_word_.fetch_add(0, std::memory_order_seq_cst);
 #else
   const uint64_t word = idle_word_.load(std::memory_order_relaxed);
 #endif
-  switch (hint.kind) {
+  switch (kind) {
     case WakeHint::kNone:
       return;
     case WakeHint::kAnyIdle:
       if (IdleCount(word) != 0 && SpinningCount(word) == 0) [[unlikely]] WakeOneIdle();
       return;
     case WakeHint::kProc:
-      if (IdleCount(word) != 0 && ClaimIdle(hint.proc)) {
+      if (IdleCount(word) != 0 && ClaimIdle(proc)) {
         idle_word_.fetch_add(kOneSpinning, std::memory_order_seq_cst);
-        Unpark(hint.proc);
+        Unpark(proc);
       }
       return;
     case WakeHint::kPreempt:
       // The policy cannot know who is about to sleep: somebody who does is worth more than somebody who is stopped.
       if (IdleCount(word) != 0 && SpinningCount(word) == 0) WakeOneIdle();
-      preemption_->Request(hint.proc, PreemptReason::kPolicy);
+      preemption_->Request(proc, PreemptReason::kPolicy);
       return;
   }
 }

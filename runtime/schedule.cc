@@ -9,6 +9,7 @@
 #include "runtime/panic.h"
 #include "runtime/park.h"
 #include "runtime/switch.h"
+#include "runtime/unwind.h"
 
 namespace gyre::internal {
 
@@ -142,7 +143,7 @@ void Core::Abandon(G* self) {
   __builtin_unreachable();
 }
 
-void Core::ExitGoroutine(G* self) {
+[[gnu::always_inline]] inline void Core::Exit(G* self) {
   NoPreemptEnter();
   // Cleared: its memory may become another goroutine's while that still matters.
   if (G* main = self; main_goroutine_.load(std::memory_order_relaxed) == self &&
@@ -160,6 +161,24 @@ void Core::ExitGoroutine(G* self) {
   ChangeState<GState::kRunning, GState::kDead>(self->state, self);
   SwitchOut(self);
   __builtin_unreachable();  // a dead goroutine is never entered again
+}
+
+void Core::ExitGoroutine(G* self) {
+  Exit(self);
+}
+
+// In this file, so that the end of most goroutines is a part of their bottom frame.
+void EnterGoroutine(Arrival arrival) {
+  asm volatile(".cfi_undefined rip");  // nothing called this: unwinders stop here
+  G* self = This().g;
+  FinishSwitch(self, arrival);
+  NoPreemptExit();
+  try {
+    self->run(self->closure);
+  } catch (...) {
+    EndedByThrowing();
+  }
+  self->core->Exit(self);
 }
 
 void Core::RunLoop(Machine* m) {
@@ -182,8 +201,8 @@ void Core::RunLoop(Machine* m) {
       GiveToBound(m, g);
       continue;
     }
-    // It may be on the CPU of a machine that is just leaving it. That machine waits for nobody, or waits as we do, on its
-    // own stack: so this ends soon. Or the monitor is shrinking its stack, and waits for nobody either.
+    // It may be on the CPU of a machine that is just leaving it. That machine waits for nobody, or waits as we do, on
+    // its own stack: so this ends soon. Or the monitor is shrinking its stack, and waits for nobody either.
     void* context;
     for (int round = 0; !MayEnter(context = g->context.load(std::memory_order_acquire)); ++round) {
       engine_->Relax(round);
@@ -241,7 +260,8 @@ void Ready(G* g) {
       core->WatchReady(p, g);
     core->ActOn(p->policy->Enqueue(p->context, g, EnqueueReason::kUnblocked), p);
   } else {
-    if (core->watched()) [[unlikely]] core->WatchReady(nullptr, g);
+    if (core->watched()) [[unlikely]]
+      core->WatchReady(nullptr, g);
     core->Inject(g);
   }
   NoPreemptExit();

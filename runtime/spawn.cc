@@ -54,20 +54,6 @@ uint64_t Core::ReserveIds(uint64_t count) {
   return next.fetch_add(count, std::memory_order_relaxed);
 }
 
-Stack Core::NewStack(ProcContext& context, size_t min) {
-  Stack stack = stacks_->Allocate(context, min);
-  if (!stack) [[unlikely]] {
-    const int error = errno;
-    if (error == EINVAL) {
-      Panic(absl::StrCat("gyre: a goroutine wants a stack of ", min, " bytes, and the stack allocator ", config_.stack,
-                         " has none so large; built in are stacks of up to 1 GiB"));
-    }
-    Panic(absl::StrCat("gyre: no stack for a new goroutine (", LiveGoroutines(), " exist, stack allocator ",
-                       config_.stack, "): ", std::strerror(error)));
-  }
-  return stack;
-}
-
 void Core::StartGoroutine(G* g) {
   ChangeState<GState::kIdle, GState::kRunnable>(g->state, g);
   ThreadState& thread = This();
@@ -131,25 +117,62 @@ void RecycleGoroutine(G* dead) {
 
 // ---- what Go() is made of (go.h) ----
 
+namespace {
+
+// The rare parts of NewGoroutine, out of line: it is then a leaf with a small frame.
+
+[[noreturn, gnu::cold, gnu::noinline]] void PanicNoStack(Core* core, size_t min, int error) {
+  if (error == EINVAL) {
+    Panic(absl::StrCat("gyre: a goroutine wants a stack of ", min, " bytes, and the stack allocator ",
+                       core->config().stack, " has none so large; built in are stacks of up to 1 GiB"));
+  }
+  Panic(absl::StrCat("gyre: no stack for a new goroutine (", core->LiveGoroutines(), " exist, stack allocator ",
+                     core->config().stack, "): ", std::strerror(error)));
+}
+
+[[noreturn, gnu::cold, gnu::noinline]] void PanicNoRuntime() {
+  Panic("gyre::Go: the calling thread runs no goroutine; a foreign thread uses Runtime::Go");
+}
+
+// The bytes that its stack must have at least; 0: the usual will do.
+[[gnu::noinline]] size_t StackSizeFor(const GoOptions* options, size_t size, size_t align) {
+  const size_t wanted = options != nullptr ? options->stack_size : 0;
+  if (wanted == 0 && size <= kLargeClosure) return 0;
+  return std::max(wanted, kStackSlack + size + align + sizeof(G) + kColours * kColourStep);
+}
+
+[[gnu::noinline]] void ApplyOptions(G* g, const GoOptions& options) {
+  g->name = options.name;
+  g->priority = options.priority;
+  g->weight = options.weight != 0 ? options.weight : 1;
+  if (options.deadline != absl::InfiniteFuture()) {
+    Core* core = g->core;
+    g->deadline = core->Now() + absl::ToInt64Nanoseconds(options.deadline - core->engine().WallNow());
+  }
+}
+
+}  // namespace
+
 G* NewGoroutine(Core* core, const GoOptions* options, size_t size, size_t align, void (*run)(void*)) {
   NoPreempt off;
   ThreadState& thread = This();
   Processor* p = thread.p;
   if (core == nullptr) [[likely]] {
-    if (p == nullptr) [[unlikely]] {
-      Panic("gyre::Go: the calling thread runs no goroutine; a foreign thread uses Runtime::Go");
-    }
+    if (p == nullptr) [[unlikely]]
+      PanicNoRuntime();
     core = p->core;
   } else if (p != nullptr && p->core != core) {
     p = nullptr;
   }
-  size_t stack_size = 0;
-  if (options != nullptr) [[unlikely]]
-    stack_size = options->stack_size;
-  if (stack_size != 0 || size > kLargeClosure) [[unlikely]] {
-    stack_size = std::max(stack_size, kStackSlack + size + align + sizeof(G) + kColours * kColourStep);
-  }
-  const Stack stack = core->NewStack(p != nullptr ? *p->stack_context : ForeignContext(), stack_size);
+  size_t min = 0;
+  if (options != nullptr || size > kLargeClosure) [[unlikely]]
+    min = StackSizeFor(options, size, align);
+  Stack stack = core->stacks().Allocate(p != nullptr ? *p->stack_context : ForeignContext(), min);
+  // Word by word: read as one vector, what the allocator has just stored as two words could not be forwarded to the
+  // load.
+  asm("" : "+r"(stack.low));
+  if (!stack) [[unlikely]]
+    PanicNoStack(core, min, errno);
   const uintptr_t block = ControlBlockOf(stack);
   const uintptr_t closure = (block - size) & ~(std::max<uintptr_t>(align, 16) - 1);
   G* g = ::new (reinterpret_cast<void*>(block)) G(core, stack, reinterpret_cast<void*>(closure), run, NextId(p));
@@ -157,14 +180,8 @@ G* NewGoroutine(Core* core, const GoOptions* options, size_t size, size_t align,
   sanitizers::NewStack(g);
   if (p != nullptr) g->creator_id = thread.g->id;
   g->creator_pc = __builtin_return_address(0);  // Go() is inlined: this is its caller
-  if (options != nullptr) [[unlikely]] {
-    g->name = options->name;
-    g->priority = options->priority;
-    g->weight = options->weight != 0 ? options->weight : 1;
-    if (options->deadline != absl::InfiniteFuture()) {
-      g->deadline = core->Now() + absl::ToInt64Nanoseconds(options->deadline - core->engine().WallNow());
-    }
-  }
+  if (options != nullptr) [[unlikely]]
+    ApplyOptions(g, *options);
   return g;
 }
 

@@ -1,7 +1,9 @@
-// A goroutine's bottom frame, and how its function ends: by return, by Goexit, or by an exception that nobody caught.
+// How a goroutine's function ends that does not return: by Goexit, or by an exception that nobody caught.
 //
 // Goexit is a forced unwind (the Itanium C++ ABI's, as pthread_exit uses it): destructors run, and a catch (...) is
 // entered but cannot keep the goroutine, for when it ends without rethrowing, the unwinding begins again from there.
+#include "runtime/unwind.h"
+
 #include <cxxabi.h>
 #include <unwind.h>
 
@@ -16,7 +18,6 @@
 #include "runtime/panic.h"
 #include "runtime/park.h"
 #include "runtime/sanitizers.h"
-#include "runtime/switch.h"
 
 namespace gyre::internal {
 
@@ -74,20 +75,11 @@ void ContinueGoexit(_Unwind_Reason_Code, _Unwind_Exception* exception) {
 
 }  // namespace
 
-void EnterGoroutine(Arrival arrival) {
-  asm volatile(".cfi_undefined rip");  // nothing called this: unwinders stop here
-  G* self = This().g;
-  FinishSwitch(self, arrival);
-  NoPreemptExit();
-  try {
-    self->run(self->closure);
-  } catch (...) {
-    // Goexit is no exception: on to the bottom. (Asked so, and not by a handler for abi::__forced_unwind: there is no
-    // object of that type that the handler's reference could be bound to.)
-    if (std::current_exception() == nullptr) throw;
-    DieOfException();
-  }
-  self->core->ExitGoroutine(self);
+void EndedByThrowing() {
+  // Goexit is no exception: on to the bottom. (Asked so, and not by a handler for abi::__forced_unwind: there is no
+  // object of that type that the handler's reference could be bound to.)
+  if (std::current_exception() == nullptr) throw;
+  DieOfException();
 }
 
 }  // namespace gyre::internal

@@ -65,13 +65,19 @@ class GmpPolicy final : public SchedulerPolicy {
     if (place == Place::kRunnext) {
       // Only its owner fills the slot, so an empty one stays empty: a store will do. Release, here and below: a thief
       // sees what the task's maker wrote.
-      if (me.runnext.load(std::memory_order_relaxed) == nullptr) {
+      Task* const before = me.runnext.load(std::memory_order_relaxed);
+      if (before == nullptr) {
         me.runnext.store(t, std::memory_order_release);
         return {WakeHint::kAnyIdle};
       }
-      t = me.runnext.exchange(t, std::memory_order_release);
-      if (t == nullptr) [[unlikely]]
-        return {WakeHint::kAnyIdle};  // a thief was faster
+      if (alone_) {
+        me.runnext.store(t, std::memory_order_relaxed);
+        t = before;
+      } else {
+        t = me.runnext.exchange(t, std::memory_order_release);
+        if (t == nullptr) [[unlikely]]
+          return {WakeHint::kAnyIdle};  // a thief was faster
+      }
     }
     if (!me.ring.Push(t)) [[unlikely]]
       return Spill(me, t);
@@ -80,25 +86,25 @@ class GmpPolicy final : public SchedulerPolicy {
 
   Dispatch PickNext(ProcContext& p, PickMode mode) override {
     Proc& me = procs_[p.id];
-    const uint32_t tick = p.tick;
-    me.tick.store(tick, std::memory_order_relaxed);
-    if (static_cast<int32_t>(tick - me.shared_at_tick) >= 0) [[unlikely]]
+    me.tick.store(p.tick, std::memory_order_relaxed);
+    if (IsDue(me, p.tick)) [[unlikely]]
       return PickFairly(p, mode);
-    Task* t = me.runnext.load(std::memory_order_relaxed);
-    if (alone_) {
-      if (t != nullptr) {
-        me.runnext.store(nullptr, std::memory_order_relaxed);
-        return {t};
-      }
-      t = me.ring.PopAlone();
-    } else {
-      // Relaxed: this thread filled the slot itself. It fails if a thief has emptied it.
-      if (t != nullptr && me.runnext.compare_exchange_strong(t, nullptr, std::memory_order_relaxed)) return {t};
-      t = me.ring.Pop();
-    }
-    if (t == nullptr) [[unlikely]]
-      return PickElsewhere(p, mode);
-    return {t};
+    if (Task* own = TakeOwn(me)) [[likely]]
+      return {own};
+    return PickElsewhere(p, mode);
+  }
+
+  // A task that yields goes to the tail of the ring, and the ring's head, or runnext, goes on: mostly one place for
+  // both.
+  Dispatch EnqueueThenPick(ProcContext& p, Task* t, EnqueueReason why, WakeHint& hint) override {
+    Proc& me = procs_[p.id];
+    if (place_[static_cast<int>(why)] != Place::kRing || IsDue(me, p.tick) || !me.ring.Push(t)) [[unlikely]]
+      return SchedulerPolicy::EnqueueThenPick(p, t, why, hint);
+    hint.kind = why == EnqueueReason::kYielded ? WakeHint::kNone : WakeHint::kAnyIdle;
+    me.tick.store(p.tick, std::memory_order_relaxed);
+    if (Task* own = TakeOwn(me)) [[likely]]
+      return {own};
+    return PickElsewhere(p, PickMode::kFast);
   }
 
   absl::Status Resize(const Topology& topology) override {
@@ -173,6 +179,22 @@ class GmpPolicy final : public SchedulerPolicy {
     procs_ = std::make_unique<Proc[]>(proc_count_);
     for (uint32_t i = 0; i < proc_count_; ++i) procs_[i].shared_at_tick = shared_every_;
     order_.Reset(proc_count_);
+  }
+
+  // Whether those who are passed over go first this time.
+  static bool IsDue(const Proc& me, uint32_t tick) { return static_cast<int32_t>(tick - me.shared_at_tick) >= 0; }
+
+  // What its owner has at hand: the slot, then the ring.
+  Task* TakeOwn(Proc& me) {
+    Task* t = me.runnext.load(std::memory_order_relaxed);
+    if (alone_) {
+      if (t == nullptr) return me.ring.PopAlone();
+      me.runnext.store(nullptr, std::memory_order_relaxed);
+      return t;
+    }
+    // Relaxed: this thread filled the slot itself. It fails if a thief has emptied it.
+    if (t != nullptr && me.runnext.compare_exchange_strong(t, nullptr, std::memory_order_relaxed)) return t;
+    return me.ring.Pop();
   }
 
   [[gnu::noinline, gnu::cold]] WakeHint EnqueueShared(Task* t) {

@@ -70,7 +70,9 @@ bool ContiguousStacks::Close(Stack& stack, int level) {
 }
 
 Stack ContiguousStacks::Allocate(ProcContext& p, size_t min) {
-  if (!doubling_ || min <= kPage) [[likely]] return SlotStacks::Allocate(p, min);
+  if (min == 0) [[likely]]
+    return AllocateUsual(p);
+  if (!doubling_ || min <= kPage) return SlotStacks::Allocate(p, min);
   Stack stack = SlotStacks::Allocate(p, min);
   if (!stack) return {};
   const int level = LevelFor(stack, std::min(min, kOpenAtOnce));

@@ -26,7 +26,8 @@ absl::Status SlotStacks::StartSlots(int procs, size_t usable, absl::string_view 
     const size_t pages = (bytes + (guard_.kind() == StackGuard::Kind::kOff ? 0 : RoundUpToPage(guard_bytes))) / kPage;
     classes.push_back({.usable = bytes, .stride = (pages | 1) * kPage});
   };
-  add(RoundUpToPage(usable));
+  usual_ = RoundUpToPage(usable);
+  add(usual_);
   for (int i = 0; i < kPowerClasses; ++i) add(kMinUsable << i);
   return pool_.Start(procs, std::move(classes), os_, *this);
 }
@@ -40,7 +41,9 @@ int SlotStacks::ClassFor(size_t min) const {
 }
 
 Stack SlotStacks::Allocate(ProcContext& p, size_t min) {
-  const int size_class = min == 0 ? 0 : ClassFor(min);
+  if (min == 0) [[likely]]
+    return AllocateUsual(p);
+  const int size_class = ClassFor(min);
   if (size_class < 0) {
     errno = EINVAL;
     return {};

@@ -55,6 +55,14 @@ class SlotStacks : public StackAllocator, private SlotKeeper {
   }
   static Slot ToSlot(const Stack& stack) { return Slot(stack.cookie); }
 
+  // Allocate(p, 0), inline: what nearly every spawn asks for.
+  Stack AllocateUsual(ProcContext& p) {
+    const Slot slot = pool_.Take(p, 0);
+    if (!slot) [[unlikely]]
+      return {};
+    return {.low = slot.top() - usual_, .top = slot.top(), .cookie = slot.bits()};
+  }
+
   // Fresh or stripped slots get their guards; see SlotKeeper.
   bool Prepare(absl::Span<Slot> slots) override;
   bool Strip(absl::Span<Slot> slots) override;
@@ -68,6 +76,7 @@ class SlotStacks : public StackAllocator, private SlotKeeper {
   // The class of a request for `min` bytes; -1 if there is none so large.
   int ClassFor(size_t min) const;
 
+  size_t usual_ = 0;  // usable bytes of class 0
   OsMemory own_os_;
   OsMemory& os_;
   StackGuard guard_;
