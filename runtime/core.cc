@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/dump.h"
 #include "runtime/fault.h"
 #include "runtime/foreign.h"
 #include "runtime/go.h"
@@ -145,7 +146,12 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
       }); !status.ok()) {
     Fatal(std::string(status.message()));
   }
-  G* main_goroutine = MakeGoroutine(this, nullptr, [main] { main(); });
+  G* main_goroutine = nullptr;
+  try {
+    main_goroutine = MakeGoroutine(this, nullptr, [main] { main(); });
+  } catch (const PanicError& error) {  // no memory for its stack: the caller could not go on either
+    FatalPanic(error.what(), error.frames(), error.frame_count());
+  }
   main_goroutine->creator_pc = nullptr;
   main_goroutine_.store(main_goroutine, std::memory_order_relaxed);
   AddLiveCore(this);

@@ -402,6 +402,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::atomic<int> threads_{0};            // machines' kernel threads that have begun to run
   std::atomic<int> held_in_place_{0};      // goroutines inside a signal handler
   std::atomic<int> retaken_{0};            // goroutines in blocking calls whose processor was retaken
+  std::atomic<int> returning_{0};          // of these, back and handed to the policy, but still counted there
   RawLock retake_lock_;                    // held while one is retaken
   std::atomic<int64_t> injected_spawns_{0};
   std::atomic<uint64_t> injections_{0};    // of goroutines, by threads without a processor

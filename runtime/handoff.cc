@@ -135,8 +135,10 @@ bool Core::BeforeWork(Machine* m) {
         if (TraceRecorder* tracer = Tracer()) tracer->SysExit(nullptr, g);
       }
       // In this order: a look for deadlocks in between must find one or the other.
+      returning_.fetch_add(1, std::memory_order_seq_cst);
       Inject(g);
       retaken_.fetch_sub(1, std::memory_order_seq_cst);
+      returning_.fetch_sub(1, std::memory_order_seq_cst);
     }
     // The simulator's first machine is Run's own thread: it cannot end, and must not run others after a goroutine that was
     // locked to it has ended, so it waits.
@@ -333,7 +335,9 @@ void ExitBlocking() {
 }
 
 int Core::InBlockingCalls() {
-  int count = retaken_.load(std::memory_order_acquire);
+  // In this order: a goroutine that is back may end the program before its machine has taken it off the count.
+  const int returning = returning_.load(std::memory_order_seq_cst);
+  int count = retaken_.load(std::memory_order_seq_cst) - returning;
   for (ProcId id = 0; id < procs_made_; ++id) count += procs_[id].in_call.load(std::memory_order_acquire) != nullptr;
   return count;
 }

@@ -2,12 +2,14 @@
 #include "runtime/runtime.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <deque>
 #include <thread>
 #include <vector>
 
+#include "runtime/blocking.h"
 #include "runtime/go.h"
 #include "runtime/park.h"
 #include "tests/testing/runtime_test.h"
@@ -164,6 +166,17 @@ TEST(Runtimes, EndsWhileGoroutinesAreParkedAndYielding) {
       Yield();
     }));
     EXPECT_GT(runtime.NumGoroutine(), 0);
+  }
+}
+
+// A goroutine comes back from a blocking call whose processor was retaken, and ends the program before its machine has taken it off
+// the count of those in calls. (Found by the soak: Run said that somebody computes on.)
+TEST(Runtimes, EndsAsABlockingCallComesBack) {
+  for (int i = 0; i < Scaled(200); ++i) {
+    Runtime runtime(Procs(1 + i % 3));
+    EXPECT_TRUE(runtime.Run([] {
+      Blocking([] { return usleep(300); });
+    }));
   }
 }
 
