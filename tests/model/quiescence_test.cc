@@ -621,5 +621,26 @@ GYRE_TEST(Quiescence, LocksServeTheirQueuesInOrder) {
   }
 }
 
+// Turns so short that they end in the middle of everything that blocks.
+TEST(Quiescence, PR_07_PreemptionInsideBlockingLeavesTheQueuesInOrder) {
+  for (const char* config : {"procs=2,preemption=klt:quantum=100us", "procs=2,preemption=cooperative:quantum=100us",
+                             "procs=1,scheduler=global,preemption=klt:quantum=100us"}) {
+    RunWith(config, [] {
+      std::atomic<bool> stop{false};
+      WaitGroup noise;  // so that there is somebody to be preempted for
+      noise.Go([&] {
+        while (!stop) Checkpoint();
+      });
+      for (uint64_t seed : Seeds(Scaled(10))) {
+        ChannelDriver(seed).Run(30);
+        LockDriver(seed).Run(30);
+        if (::testing::Test::HasFailure()) break;
+      }
+      stop = true;
+      noise.Wait();
+    });
+  }
+}
+
 }  // namespace
 }  // namespace gyre::testing
