@@ -65,8 +65,20 @@ Nanos Core::CheckDeadlock() {
   };
   // Looked at before and after the process's threads are counted: a foreign thread may wake somebody and then end, or have a machine
   // started that makes up for it in the count.
+  // And no goroutine may have run meanwhile: it could have gone to sleep where the first look had already been (in a descriptor's
+  // slot, say), and its processor where the look had not yet been.
+  const auto dispatches = [] {
+    uint64_t sum = 0;
+    ForEachLiveCore([&sum](Core* core) {
+      const int made = core->procs_made_.load(std::memory_order_relaxed);
+      for (ProcId id = 0; id < made; ++id) sum += core->procs_[id].dispatches.Get();
+    });
+    return sum;
+  };
+  const uint64_t ran = dispatches();
   const int own_threads = all_asleep();
-  const bool certain = own_threads != 0 && ThreadsOfProcess() == own_threads && all_asleep() == own_threads;
+  const bool certain = own_threads != 0 && ThreadsOfProcess() == own_threads && all_asleep() == own_threads &&
+                       dispatches() == ran;
   // A foreign thread may be one that is about to end. Looking again now and then costs next to nothing.
   if (!certain) return Now() + kLookAgain;
   ReportDeadlock();

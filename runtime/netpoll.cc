@@ -104,8 +104,10 @@ G* PollDesc::MarkReady(Mode mode) {
 }
 
 void PollBatch::ReadyAll() {
+  if (count == 0) return;
   for (int i = 0; i < count; ++i) Ready(goroutines[i]);
   count = 0;
+  poller->batches_ended_.fetch_add(1);
 }
 
 // ---- Poller ----
@@ -177,6 +179,9 @@ void Poller::Collect(Nanos deadline, PollBatch* batch) {
   polls_.fetch_add(1, std::memory_order_relaxed);
   if (n < 0 && errno != EINTR) Fatal(absl::StrCat("runtime: netpoll: epoll_wait failed: ", std::strerror(errno)));
   batch->count = 0;
+  batch->poller = this;
+  if (n <= 0) return;
+  batches_begun_.fetch_add(1);
   for (int i = 0; i < n; ++i) {
     auto* desc = static_cast<PollDesc*>(events[i].data.ptr);
     if (desc == nullptr) {
@@ -195,6 +200,7 @@ void Poller::Collect(Nanos deadline, PollBatch* batch) {
       if (G* g = desc->MarkReady(PollDesc::kWrite)) batch->goroutines[batch->count++] = g;
     }
   }
+  if (batch->count == 0) batches_ended_.fetch_add(1);
 }
 
 void Poller::Poll(PollBatch* batch) {
@@ -226,6 +232,8 @@ bool Poller::HasWaiters() {
   };
   RawLockHolder hold(lock_);
   if (last_waiter_ != nullptr && waits(*last_waiter_)) return true;
+  const uint64_t ended = batches_ended_.load(), begun = batches_begun_.load();
+  if (begun != ended) return true;
   for (auto& block : blocks_) {
     for (size_t i = 0; i < kBlock; ++i) {
       if (!waits(block[i])) continue;
@@ -233,7 +241,7 @@ bool Poller::HasWaiters() {
       return true;
     }
   }
-  return false;
+  return batches_begun_.load() != begun;  // who left a slot may be in one that was looked at before
 }
 
 void Poller::End(const Core* core) {

@@ -96,6 +96,7 @@ class alignas(64) PollDesc {
 struct PollBatch {
   static constexpr int kEvents = 128;  // asked for at once; Go's number
   int count = 0;
+  Poller* poller = nullptr;  // where they come from, if there are any
   G* goroutines[2 * kEvents];
 
   void ReadyAll();
@@ -103,6 +104,7 @@ struct PollBatch {
 
 class Poller {
  public:
+  friend struct PollBatch;
   // An error: the kernel has no descriptors or memory left, and says why.
   static absl::StatusOr<std::shared_ptr<Poller>> Create();
   ~Poller();
@@ -133,7 +135,8 @@ class Poller {
   void Sleep(Nanos deadline, PollBatch* batch);
   void WakeSleeper();
 
-  // Whether a goroutine waits for a descriptor: then something may wake it, whatever else sleeps.
+  // Whether a goroutine waits for a descriptor, or an event for one is on its way from here to the policy: then something will
+  // run, whatever else sleeps.
   bool HasWaiters();
 
   // The runtime ends: goroutines of others that wait here go on, and find `ended`. `core`: whose own are left alone.
@@ -150,6 +153,9 @@ class Poller {
   const int wake_;  // an eventfd, edge-triggered and never read: each write is an event
   std::atomic<int64_t> watched_{0};
   std::atomic<uint64_t> polls_{0};
+  // Batches of events that were begun, before a slot was changed, and ended, after the last goroutine was readied. In between a
+  // goroutine may be in no slot and not yet runnable.
+  std::atomic<uint64_t> batches_begun_{0}, batches_ended_{0};
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> ended_{false};
 
