@@ -5,6 +5,7 @@
 #include "channels/chan.h"
 #include "channels/dynamic_select.h"
 #include "channels/select.h"
+#include "channels/signals.h"
 #include "channels/time.h"
 #include "context/context.h"
 #include "context/errgroup.h"

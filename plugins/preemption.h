@@ -15,6 +15,12 @@ namespace gyre {
 
 enum class PreemptReason : uint8_t { kSliceOver, kPolicy, kStopTheWorld };
 
+// What a preemption is made of.
+enum class PreemptionMeans : uint8_t {
+  kHandOver,  // PreemptInPlace: the processor goes to another thread, and from there to the next goroutine's
+  kCall,      // PreemptByCall
+};
+
 // What the runtime does for a strategy.
 class PreemptionHost {
  public:
@@ -31,6 +37,15 @@ class PreemptionHost {
   // request came too late, or preemption was off (it then happens when it is on again), or no thread was spare.
   virtual bool PreemptInPlace() = 0;
 
+  // Likewise: the goroutine that was interrupted calls the scheduler when the handler returns, in ordinary context, and goes on
+  // afterwards on its own kernel thread, with all its registers. False: not where it is now (it is asked again soon), or
+  // preemption was off (it then happens when it is on again).
+  virtual bool PreemptByCall() = 0;
+
+  // What one preemption takes on this machine, in nanoseconds of a processor's time. Measured at the first call, which takes
+  // some milliseconds.
+  virtual Nanos CostOf(PreemptionMeans means) = 0;
+
   // Has `handler` called in the signal handler of `signal` on threads that run a goroutine, once per process and signal.
   virtual absl::Status InstallHandler(int signal, void (*handler)(PreemptionHost&)) = 0;
 };
@@ -38,6 +53,7 @@ class PreemptionHost {
 struct PreemptionTraits {
   bool preempts = true;       // false: a request does nothing, and the monitor makes none
   bool asynchronous = false;  // interrupts a loop that makes no call
+  bool on_stack = false;      // uses the goroutine's own stack for that (PreemptByCall)
   Nanos default_quantum = 10'000'000;
   Nanos finest_quantum = 0;
 };

@@ -34,6 +34,10 @@ decltype(auto) Blocking(F&& f) {
 void LockOSThread();
 void UnlockOSThread();
 
+// How many kernel threads the calling goroutine's runtime may have, --max_threads at first; returns what it was. One more is a
+// fatal error ("thread exhaustion"), at once if there are more already. 0 on a foreign thread.
+int SetMaxThreads(int count);
+
 }  // namespace gyre
 
 #endif  // GYRE_RUNTIME_BLOCKING_H_

@@ -2,7 +2,6 @@
 #include "runtime/core.h"
 
 #include <cxxabi.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/cpus.h"
 #include "runtime/dump.h"
 #include "runtime/fault.h"
 #include "runtime/foreign.h"
@@ -32,17 +32,6 @@ namespace {
 constexpr Nanos kComputes = 20'000'000;
 constexpr Nanos kStopGrace = 1'000'000'000;
 constexpr Nanos kIdleStopGrace = 60'000'000'000;
-
-int UsableCpus() {
-  // Sized for large machines: the default cpu_set_t ends at 1024.
-  constexpr int kCpus = 1 << 15;
-  cpu_set_t* set = CPU_ALLOC(kCpus);
-  const size_t size = CPU_ALLOC_SIZE(kCpus);
-  CPU_ZERO_S(size, set);
-  const int count = sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 1;
-  CPU_FREE(set);
-  return std::min(std::max(count, 1), Config::kMaxProcs);
-}
 
 // A process's first traced runtime writes the file itself, the second FILE with ".2" before its extension, and so on.
 std::string NextTraceFile(const std::string& file) {
@@ -84,7 +73,8 @@ absl::Status Core::Start() {
   if (config_.intercept && virtual_) {
     return absl::InvalidArgumentError("intercept=on: the kernel's calls take real time; it needs --engine=threads");
   }
-  proc_count_ = config_.procs != 0 ? config_.procs : UsableCpus();
+  proc_count_ = config_.procs != 0 ? config_.procs : std::min(UsableCpus(), Config::kMaxProcs);
+  max_threads_ = config_.max_threads;
 
   auto policy = MakeScheduler(config_.scheduler);
   if (!policy.ok()) return policy.status();
@@ -102,6 +92,16 @@ absl::Status Core::Start() {
   policy_traits_ = policy_->traits();
   preemption_traits_ = preemption_->traits();
   timed_ = policy_traits_.wants_times || virtual_;
+  if (preemption_traits_.on_stack) {
+    if (!stacks_->traits().can_signal_on_stack) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "preemption ", config_.preemption, " puts a frame on the stack of the goroutine that it interrupts, where stack ",
+          config_.stack, " may have no room; use preemption klt, cooperative or none, or stack contiguous or fixed"));
+    }
+    if (absl::Status status = PrepareCalls(); !status.ok()) {
+      return absl::UnimplementedError(absl::StrCat("preemption ", config_.preemption, ": ", status.message()));
+    }
+  }
   ticks_ = interrupt_signal_ != 0 && preemption_traits_.asynchronous && !virtual_;
 
   procs_.reset(static_cast<Processor*>(
@@ -308,6 +308,7 @@ RuntimeStats Core::Stats() {
   stats.wakeups = wakeups_.load(std::memory_order_relaxed);
   stats.preemptions = preemptions_.load(std::memory_order_relaxed);
   stats.preempted_in_place = preempted_in_place_.load(std::memory_order_relaxed);
+  stats.preempted_by_call = preempted_by_call_.load(std::memory_order_relaxed);
   stats.retakes = retakes_.load(std::memory_order_relaxed);
   stats.monitor_looks = monitor_looks_.load(std::memory_order_relaxed);
   engine_->AddStats(&stats);

@@ -8,6 +8,8 @@
 //   monitor.cc    Go's sysmon: slices, blocking calls that last, overdue timers
 //   handoff.cc    machines without a processor, processors that change hands
 //   ticks.cc      how slices end where goroutines are interrupted
+//   call_injection.cc  goroutines that are interrupted and call the scheduler
+//   preemption_cost.cc what that takes here
 //   world.cc      stopping all processors, and changing their number
 //   housekeeping.cc  stacks shrink, and unused ones go back to the operating system
 //   netpoll.cc    descriptors
@@ -132,10 +134,15 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void GiveToBound(Machine* m, G* g);   // `g` may run only on its own machine
   void Retake(Processor& p);            // from the monitor: its holder has been in a blocking call for long
   void KeepSpares();                    // from the monitor
+  int SetMaxThreads(int count);         // returns what it was
   void OnInterrupt(const siginfo_t* info, void* context);  // in the handler of the strategy's signal
 
   // ---- world.cc ----
   int SetProcs(int count);  // from a goroutine; returns how many there were; below 1: changes nothing
+
+  // ---- call_injection.cc ----
+  void YieldByCall(G* self);
+  void LeaveToReturners();  // the caller is about to keep its kernel thread for itself
 
   // ---- ticks.cc ----
   void StopTick(Machine* m);
@@ -183,6 +190,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void RaiseFlag(ProcId proc) override;
   void SignalMachine(ProcId proc, int signal) override;
   bool PreemptInPlace() override;
+  bool PreemptByCall() override;
+  Nanos CostOf(PreemptionMeans means) override;
   absl::Status InstallHandler(int signal, void (*handler)(PreemptionHost&)) override;
 
   // ---- deadlock.cc ----
@@ -287,6 +296,15 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void PutSpare(Machine* m) ABSL_EXCLUSIVE_LOCKS_REQUIRED(spares_lock_);
   bool TakeFromCall(Processor& p);
 
+  void HoldHere(Machine* m);
+  void StartSpare();
+
+  // call_injection.cc
+  absl::Status PrepareCalls();
+  void SendHome(Machine* m, G* g);
+  G* TakeReturner(Machine* m);
+  static void CameHome(Machine* m, G* g);
+
   // world.cc
   bool StopWorld();
   void StartWorld();
@@ -304,6 +322,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void StartTickOf(Machine* m, Processor& p, Nanos slice);     // from the monitor
   bool OnTick(Machine* m, Processor* p, bool computes);        // in the handler: whether the slice is over
   bool Lonely(Machine* m, Processor* p, Nanos now);
+  void AskAgainSoon(Machine* m, Processor* p);
 
   // monitor.cc
   Nanos MonitorTick();
@@ -390,6 +409,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   RawLock monitor_lock_;                   // held by the monitor while it looks, and by the stopper
   G* held_back_ = nullptr;                 // picked when the world stopped, linked; under spares_lock_ until it stands
 
+  std::atomic<int> max_threads_{0};
   std::atomic<int> machines_alive_{0};     // threads that have not left their loop
   RawLock machines_lock_;
   std::vector<std::unique_ptr<Machine>> machines_ ABSL_GUARDED_BY(machines_lock_);  // all that there were
@@ -409,6 +429,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::atomic<uint64_t> wakeups_{0};       // of sleeping processors
   std::atomic<uint64_t> preemptions_{0};
   std::atomic<uint64_t> preempted_in_place_{0};
+  std::atomic<uint64_t> preempted_by_call_{0};
   std::atomic<uint64_t> retakes_{0};
   std::atomic<Poller*> poller_{nullptr};   // what shared_poller_ points to, for those who are in a hurry
   RawLock poller_lock_;

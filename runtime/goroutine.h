@@ -67,6 +67,7 @@ struct alignas(64) G : Task {
   std::atomic<GState> state{GState::kIdle};
   GKind kind = GKind::kGoroutine;
   std::atomic<WaitReason> wait_reason{WaitReason::kNone};
+  bool homing = false;               // preempted by a call on `bound`, where it goes on
   bool in_place = false;             // preempted inside a signal handler, which holds `bound`
   Machine* bound = nullptr;          // may run on this machine only
   Core* core = nullptr;              // its runtime

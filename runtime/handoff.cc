@@ -57,7 +57,7 @@ Machine* Core::TakeSpare() {
 }
 
 absl::Status Core::TryStartMachine(Processor* p, bool as_spare) {
-  if (machines_alive_.load(std::memory_order_relaxed) >= config_.max_threads) {
+  if (machines_alive_.load(std::memory_order_relaxed) >= max_threads_.load(std::memory_order_relaxed)) {
     return absl::OutOfRangeError("thread exhaustion (--max_threads)");
   }
   Machine* m = NewMachine();
@@ -69,10 +69,18 @@ absl::Status Core::TryStartMachine(Processor* p, bool as_spare) {
   return status;
 }
 
+int Core::SetMaxThreads(int count) {
+  const int before = max_threads_.exchange(count, std::memory_order_relaxed);
+  if (machines_alive_.load(std::memory_order_relaxed) > count) {
+    FatalAfter(absl::StrCat("runtime: program exceeds ", count, "-thread limit\n"), "thread exhaustion (gyre::SetMaxThreads)");
+  }
+  return before;
+}
+
 void Core::StartMachineFor(Processor* p) {
   if (absl::Status status = TryStartMachine(p, /*as_spare=*/false); !status.ok()) {
     const bool limit = absl::IsOutOfRange(status);
-    FatalAfter(limit ? absl::StrCat("runtime: program exceeds ", config_.max_threads, "-thread limit\n") : "",
+    FatalAfter(limit ? absl::StrCat("runtime: program exceeds ", max_threads_.load(), "-thread limit\n") : "",
                std::string(status.message()));
   }
 }
@@ -99,10 +107,19 @@ void Core::PutSpare(Machine* m) {
 }
 
 bool Core::AwaitProcessor(Machine* m, bool as_spare) {
-  if (as_spare && !m->listed) {
+  G* returners = nullptr;
+  if (as_spare) {
     RawLockHolder hold(spares_lock_);
-    PutSpare(m);
+    if (!m->listed) PutSpare(m);
+    returners = std::exchange(m->returners, nullptr);
+    m->has_returners.store(false, std::memory_order_relaxed);
     if (std::exchange(m->starts_as_spare, false)) spares_starting_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  // Their processor is gone with ours. Whoever picks them next finds us here.
+  while (G* g = returners) {
+    returners = static_cast<G*>(g->next);
+    g->next = nullptr;
+    Inject(g);
   }
   do {
     // The end's wake-up comes after the flag: one of the two is seen.
@@ -173,6 +190,12 @@ void Core::SignalMachine(ProcId proc, int signal) {
   if (tid != 0) syscall(SYS_tgkill, getpid(), tid, signal);
 }
 
+// The runtime ends: the goroutine stays where it is, inside the handler.
+void Core::HoldHere(Machine* m) {
+  held_in_place_.fetch_add(1, std::memory_order_release);
+  for (;;) engine_->ParkMachine(m, kNever);
+}
+
 bool Core::PreemptInPlace() {
   ThreadState& thread = This();
   Processor* p = thread.p;
@@ -180,10 +203,7 @@ bool Core::PreemptInPlace() {
     thread.preempt_pending.store(true, std::memory_order_relaxed);
     return false;
   }
-  if (stopping()) {
-    held_in_place_.fetch_add(1, std::memory_order_release);
-    for (;;) engine_->ParkMachine(thread.m, kNever);
-  }
+  if (stopping()) HoldHere(thread.m);
   NoPreemptEnter();
   Machine* spare = TakeSpare();
   if (spare != nullptr) {
@@ -213,19 +233,19 @@ bool Core::PreemptInPlace() {
 }
 
 void Core::KeepSpares() {
-  if (!preemption_traits_.asynchronous || virtual_) return;
+  if (!preemption_traits_.asynchronous || preemption_traits_.on_stack || virtual_) return;
   int missing;
   {
     RawLockHolder hold(spares_lock_);
     missing = proc_count_ - spare_count_ - spares_starting_.load(std::memory_order_relaxed);
   }
-  for (; missing > 0; --missing) {
-    spares_starting_.fetch_add(1, std::memory_order_relaxed);
-    if (!TryStartMachine(nullptr, /*as_spare=*/true).ok()) {
-      spares_starting_.fetch_sub(1, std::memory_order_relaxed);
-      return;  // preemption does without until there is room
-    }
-  }
+  for (; missing > 0; --missing) StartSpare();
+}
+
+void Core::StartSpare() {
+  spares_starting_.fetch_add(1, std::memory_order_relaxed);
+  // Where there is no room, preemption does without until there is.
+  if (!TryStartMachine(nullptr, /*as_spare=*/true).ok()) spares_starting_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 namespace {
@@ -249,12 +269,15 @@ void OnSignal(int signal, siginfo_t* info, void* context) {
 
 }  // namespace
 
-void Core::OnInterrupt(const siginfo_t* info, void*) {
+void Core::OnInterrupt(const siginfo_t* info, void* context) {
   ThreadState& thread = This();
+  thread.m->interrupted = context;
   Processor* p = thread.p;
   const bool computes = thread.g != nullptr && thread.g->kind == GKind::kGoroutine;
   if (info->si_code == SI_TIMER) {
-    if (ticks_ && OnTick(thread.m, p, computes)) interrupt_handler_(*this);
+    if (!ticks_ || !OnTick(thread.m, p, computes)) return;
+    interrupt_handler_(*this);
+    if (std::exchange(This().m->ask_again, false)) AskAgainSoon(This().m, p);
     return;
   }
   // A request that was for another goroutine than the one that runs now came late; signals that others send are none.
@@ -282,10 +305,15 @@ absl::Status Core::InstallHandler(int signal, void (*handler)(PreemptionHost&)) 
 
 // ---- blocking calls ----
 
+static bool EnterBlockingElsewhere();
+
 bool EnterBlocking() {
   NoPreempt off;
   ThreadState& thread = This();
   if (thread.p == nullptr) return false;  // a foreign thread, or a call inside a call
+  if (thread.m->away.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    return EnterBlockingElsewhere();
+  }
   if (Core* core = thread.m->core; core->is_virtual()) {
     if (TraceRecorder* tracer = core->Tracer()) tracer->SysCall(thread.p, thread.g);
     core->engine().Charge(Cost::kSyscall);
@@ -303,6 +331,18 @@ bool EnterBlocking() {
   p->in_call.store(m, std::memory_order_seq_cst);
   if (m->tick.load(std::memory_order_seq_cst) > 0) [[unlikely]] m->core->StopTick(m);
   return true;
+}
+
+// Out of the way of goroutines that have no other thread than this one.
+[[gnu::cold]] static bool EnterBlockingElsewhere() {
+  This().m->core->LeaveToReturners();
+  // The thread may have some still: there was no other.
+  struct Count {
+    Machine* m = This().m;
+    int away = m->away.exchange(0, std::memory_order_relaxed);
+    ~Count() { m->away.fetch_add(away, std::memory_order_relaxed); }
+  } count;
+  return EnterBlocking();
 }
 
 namespace {
@@ -369,6 +409,12 @@ void Core::Retake(Processor& p) {
 
 namespace gyre {
 
+int SetMaxThreads(int count) {
+  internal::Machine* m = internal::This().m;
+  if (m == nullptr) return 0;
+  return m->core->SetMaxThreads(count);
+}
+
 namespace {
 internal::G* GoroutineOr(const char* what) {
   internal::G* self = internal::This().g;
@@ -381,6 +427,7 @@ internal::G* GoroutineOr(const char* what) {
 
 void LockOSThread() {
   internal::G* self = GoroutineOr("gyre::LockOSThread");
+  if (self->lock_count == 0 && internal::This().p != nullptr) self->core->LeaveToReturners();
   internal::NoPreempt off;
   if (self->lock_count++ == 0) {
     self->bound = internal::This().m;

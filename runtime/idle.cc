@@ -212,7 +212,7 @@ G* Core::Sleep(Machine* m) {
 
   G* g = Pick(p, PickMode::kExhaustive);
   Nanos deadline = p->timers.Earliest();
-  const bool stay = g != nullptr || (p->attention.load(std::memory_order_seq_cst) & kAttentionLeave) != 0;
+  const bool stay = g != nullptr || m->has_returners.load(std::memory_order_seq_cst) || (p->attention.load(std::memory_order_seq_cst) & kAttentionLeave) != 0;
   bool claimed = false;
   PollBatch batch;
   if (!stay) {
@@ -250,6 +250,7 @@ G* Core::FindWork(Machine* m) {
     if (stopping()) return nullptr;
     if (const uint32_t attention = p->attention.load(std::memory_order_relaxed); (attention & kAttentionLeave) != 0) {
       if ((attention & kAttentionWorld) != 0) return nullptr;
+      if (G* g = TakeReturner(m)) return g;
       p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
     }
     if (p->timers.EarliestRelaxed() != kNever) RunTimersOf(*p, engine_->Now());

@@ -41,6 +41,13 @@ struct Machine {
   std::atomic<int> tid{0};                 // the kernel's name of the thread; 0 before and after
   Nanos cpu_at_end = kNever;               // what the thread had used when the runtime ended
 
+  // See call_injection.cc.
+  void* interrupted = nullptr;             // in the handler of the strategy's signal: what it interrupted
+  bool ask_again = false;                  // that was a bad moment
+  std::atomic<int> away{0};                // goroutines that were preempted by a call here and have not come back
+  G* returners = nullptr;                  // those that were picked elsewhere, linked; under spares_lock_
+  std::atomic<bool> has_returners{false};
+
   // See ticks.cc.
   static constexpr Nanos kNoTicker = -1, kNoTick = 0;
   std::atomic<Nanos> tick{kNoTicker};      // how often the thread is interrupted

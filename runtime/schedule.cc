@@ -191,15 +191,23 @@ void Core::RunLoop(Machine* m) {
     }
     m->p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
     G* g = std::exchange(m->next, nullptr);
+    if (g == nullptr && m->has_returners.load(std::memory_order_relaxed)) [[unlikely]] g = TakeReturner(m);
     if (g == nullptr) g = FindWork(m);
     if (g == nullptr) {
       if (stopping()) return;
       continue;
     }
     StopSpinning(m);
-    if (g->bound != nullptr && g->bound != m) {
-      GiveToBound(m, g);
-      continue;
+    if (g->bound != nullptr) [[unlikely]] {
+      if (g->bound != m) {
+        if (g->homing) {
+          SendHome(m, g);
+        } else {
+          GiveToBound(m, g);
+        }
+        continue;
+      }
+      if (g->homing) CameHome(m, g);
     }
     // It may be on the CPU of a machine that is just leaving it. That machine waits for nobody, or waits as we do, on
     // its own stack: so this ends soon. Or the monitor is shrinking its stack, and waits for nobody either.

@@ -18,6 +18,7 @@ struct RuntimeStats {
   uint64_t wakeups = 0;      // times a sleeping processor was woken for work
   uint64_t preemptions = 0;  // slices that ended while their goroutine computed
   uint64_t preempted_in_place = 0;  // goroutines that kept their thread when theirs did (klt)
+  uint64_t preempted_by_call = 0;   // goroutines that were made to call the scheduler (signal)
   uint64_t retakes = 0;      // processors taken from blocking calls that lasted
   uint64_t monitor_looks = 0;
   uint64_t events = 0;       // of the simulator: goroutines dispatched, processors woken, deadlines, slices ended

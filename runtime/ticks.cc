@@ -17,6 +17,7 @@
 // How long a goroutine has run is known exactly where times are kept, and where its turn began with its thread's (a
 // goroutine that was preempted before: those that compute). Else a tick that finds another dispatch than the one
 // before counts from there on, as Go's sysmon does: a slice is then one to two quanta long.
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 
@@ -35,6 +36,10 @@ timespec ToTimespec(Nanos d) { return {d / 1'000'000'000, d % 1'000'000'000}; }
 Nanos Tolerance(Nanos slice) { return slice / 4; }
 
 constexpr Nanos kLongestLoneliness = 10'000'000;
+
+// Before a goroutine is asked again that could not be interrupted where it was.
+constexpr Nanos kShortestPause = 20'000;
+constexpr Nanos kLongestPause = 200'000;
 
 }  // namespace
 
@@ -90,6 +95,14 @@ void Core::StartTickOf(Machine* m, Processor& p, Nanos slice) {
   if (p.in_call.load(std::memory_order_seq_cst) == m) StopTick(m);
 }
 
+void Core::AskAgainSoon(Machine* m, Processor* p) {
+  const Nanos slice = QuantumOf(*p);
+  m->tick_since = engine_->Now() - slice;  // it is over
+  const Nanos pause = std::clamp<Nanos>(slice / 8, kShortestPause, kLongestPause);
+  const itimerspec times = {ToTimespec(slice), ToTimespec(pause)};
+  syscall(SYS_timer_settime, m->ticker, 0, &times, nullptr);
+}
+
 // Whether the goroutine may as well go on: the last time that it was preempted here it came back with nobody in between, and since
 // then nothing has happened anywhere that could have made another one runnable. Only so often in a row: what this does not
 // see (a policy that changes its mind) is late by that much.
@@ -106,6 +119,7 @@ bool Core::Lonely(Machine* m, Processor* p, Nanos now) {
     m->lonely_since = kNever;
     return false;
   }
+  if (m->has_returners.load(std::memory_order_relaxed)) return false;
   if (m->lonely_since == kNever) m->lonely_since = now;
   return now - m->lonely_since < kLongestLoneliness;
 }

@@ -5,6 +5,7 @@
 // Source: Shiina, Iwasaki, Taura, Balaji, "Lightweight Preemptive User-Level Threads", PPoPP 2021 (KLT-switching).
 #include <csignal>
 
+#include "plugins/preemption/quantum.h"
 #include "plugins/registry.h"
 
 namespace gyre {
@@ -15,7 +16,9 @@ class KltPreemption final : public PreemptionStrategy {
   absl::Status Start(PreemptionHost& host, const PluginOptions& options) override {
     host_ = &host;
     quantum_ = options.Duration("quantum");
-    return host.InstallHandler(kSignal, [](PreemptionHost& interrupted) { interrupted.PreemptInPlace(); });
+    absl::Status status = host.InstallHandler(kSignal, [](PreemptionHost& interrupted) { interrupted.PreemptInPlace(); });
+    if (!status.ok()) return status;
+    return CheckQuantum("klt", host, PreemptionMeans::kHandOver, options);
   }
 
   void Request(ProcId proc, PreemptReason) override {
@@ -40,5 +43,4 @@ class KltPreemption final : public PreemptionStrategy {
 
 GYRE_REGISTER_PREEMPTION("klt", gyre::KltPreemption,
                          "interrupts any code; the goroutine keeps its kernel thread, the processor moves on",
-                         gyre::DurationOption("quantum", "10ms", 50'000, 10'000'000'000,
-                                              "how long a goroutine may run while others wait"));
+                         gyre::QuantumOption(), gyre::ForceOption());

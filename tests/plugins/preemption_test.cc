@@ -27,6 +27,11 @@ class Host final : public PreemptionHost {
     ++preempted_in_place;
     return true;
   }
+  bool PreemptByCall() override {
+    ++preempted_by_call;
+    return true;
+  }
+  Nanos CostOf(PreemptionMeans means) override { return means == PreemptionMeans::kCall ? 2'000 : cost; }
   absl::Status InstallHandler(int signal, void (*handler)(PreemptionHost&)) override {
     handlers.emplace_back(signal, handler);
     return refusal;
@@ -36,6 +41,8 @@ class Host final : public PreemptionHost {
   std::vector<std::pair<ProcId, int>> signals;
   std::vector<std::pair<int, void (*)(PreemptionHost&)>> handlers;
   int preempted_in_place = 0;
+  int preempted_by_call = 0;
+  Nanos cost = 5'000;
   absl::Status refusal;
 };
 
@@ -106,6 +113,35 @@ TEST(KltPreemptionTest, CannotStartWithoutItsHandler) {
   EXPECT_EQ(klt->plugin->Start(host, klt->options), host.refusal);
 }
 
+TEST(KltPreemptionTest, RefusesAQuantumThatPreemptionItselfWouldEat) {
+  Host host;
+  host.cost = 12'345;
+  const auto start = [&](const std::string& spec) {
+    auto klt = MakePreemption(spec);
+    return klt->plugin->Start(host, klt->options);
+  };
+  EXPECT_EQ(start("klt:quantum=100us").message(),
+            "preemption klt: one preemption takes 12.3 us on this machine, 12 % of a quantum of 100 us; the quantum may be "
+            "124 us or more, or force=on");
+  EXPECT_EQ(start("klt:quantum=100us,force=on"), absl::OkStatus());
+  EXPECT_EQ(start("klt:quantum=124us"), absl::OkStatus());
+  EXPECT_EQ(start("signal:quantum=50us"), absl::OkStatus());
+}
+
+TEST(SignalPreemptionTest, RaisesTheFlagSignalsAndCalls) {
+  Host host;
+  const auto signal = Started("signal", host);
+  ASSERT_NE(signal, nullptr);
+  EXPECT_TRUE(signal->traits().asynchronous);
+  EXPECT_TRUE(signal->traits().on_stack);
+  signal->Request(1, PreemptReason::kSliceOver);
+  EXPECT_THAT(host.flags, ElementsAre(1));
+  ASSERT_EQ(host.handlers.size(), 1u);
+  EXPECT_THAT(host.signals, ElementsAre(Pair(1, host.handlers[0].first)));
+  host.handlers[0].second(host);
+  EXPECT_EQ(host.preempted_by_call, 1);
+}
+
 class QuantumTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(QuantumTest, DefaultIsGos) {
@@ -135,7 +171,7 @@ TEST_P(QuantumTest, RefusesWhatIsTooFineOrTooLong) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Strategies, QuantumTest, ::testing::Values("cooperative", "klt"),
+INSTANTIATE_TEST_SUITE_P(Strategies, QuantumTest, ::testing::Values("cooperative", "klt", "signal"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
