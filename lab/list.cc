@@ -1,4 +1,5 @@
 // lab list: what there is to choose from.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -18,6 +19,7 @@
 #include "plugins/flags.h"
 #include "plugins/registry.h"
 #include "runtime/engine.h"
+#include "runtime/preemption_cost.h"
 
 namespace gyre::lab {
 
@@ -97,6 +99,20 @@ Section PluginSection(const char* title, const char* key, PluginKind kind) {
   return section;
 }
 
+// What the strategies that interrupt cost on this machine, behind their descriptions.
+void AddCosts(Section* preemptions) {
+  for (Entry& entry : preemptions->entries) {
+    const auto strategy = MakePreemption(entry.name);
+    if (!strategy.ok() || !strategy->plugin->traits().asynchronous) continue;
+    const PreemptionMeans means =
+        strategy->plugin->traits().on_stack ? PreemptionMeans::kCall : PreemptionMeans::kHandOver;
+    const double cost = static_cast<double>(internal::CostOfPreemption(means)) / 1e3;
+    const double finest = static_cast<double>(strategy->plugin->traits().finest_quantum) / 1e3;
+    absl::StrAppendFormat(&entry.help, "; on this machine a preemption takes %.1f us, so a quantum may be %.0f us or more",
+                          cost, std::max(finest, std::ceil(10 * cost)));
+  }
+}
+
 std::vector<Section> Sections() {
   std::vector<Section> sections;
   Section engines{"Engines (--engine)", "engines", {}};
@@ -107,6 +123,7 @@ std::vector<Section> Sections() {
   sections.push_back(PluginSection("Schedulers (--scheduler)", "schedulers", PluginKind::kScheduler));
   sections.push_back(PluginSection("Stacks (--stack)", "stacks", PluginKind::kStack));
   sections.push_back(PluginSection("Preemption (--preemption)", "preemptions", PluginKind::kPreemption));
+  AddCosts(&sections.back());
   sections.push_back(PluginSection("Exploration (explore --strategy)", "strategies", PluginKind::kStrategy));
   Section workloads{"Workloads", "workloads", {}};
   for (const Workload& workload : Workloads()) {

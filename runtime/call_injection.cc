@@ -185,18 +185,16 @@ bool Core::PreemptByCall() {
 }
 
 void Core::YieldByCall(G* self) {
-  {
-    NoPreempt off;
-    ThreadState& thread = This();
-    if (thread.p == nullptr || self->kind != GKind::kGoroutine) return;
-    thread.p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
-    if (self->bound == nullptr) {
-      self->bound = thread.m;
-      self->homing = true;
-      ++thread.m->away;
-    }
+  NoPreemptEnter();  // once, and until it is back: a second interruption must not find it half on its way
+  ThreadState& thread = This();
+  thread.p->attention.fetch_and(~static_cast<uint32_t>(kAttentionPreempt), std::memory_order_relaxed);
+  if (self->bound == nullptr) {
+    self->bound = thread.m;
+    self->homing = true;
+    thread.m->away.fetch_add(1, std::memory_order_relaxed);
   }
-  YieldFrom(self, EnqueueReason::kPreempted);
+  YieldSlow(self, EnqueueReason::kPreempted);
+  NoPreemptExit();
 }
 
 // `m` picked `g`, whose thread is another's. Returns with `m` without its processor if that went along.
@@ -248,29 +246,28 @@ G* Core::TakeReturner(Machine* m) {
 void Core::CameHome(Machine* m, G* g) {
   g->homing = false;
   g->bound = nullptr;
-  --m->away;
+  m->away.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Core::LeaveToReturners() {
   for (int tries = 0; tries < 8 && This().m->away.load(std::memory_order_relaxed) != 0; ++tries) {
+    NoPreemptEnter();
     G* self = This().g;
-    if (self->bound != nullptr) return;
+    if (self->bound != nullptr || This().p == nullptr) return NoPreemptExit();
+    Machine* other;
     {
-      NoPreempt off;  // and on again before the switch: a goroutine leaves with one region open, its own
-      Machine* other;
-      {
-        RawLockHolder hold(spares_lock_);
-        other = spares_;
-        while (other != nullptr && other->away.load(std::memory_order_relaxed) != 0) other = other->next_spare;
-        if (other != nullptr) {
-          self->bound = other;
-          self->homing = true;
-          other->away.fetch_add(1, std::memory_order_relaxed);
-        }
+      RawLockHolder hold(spares_lock_);
+      other = spares_;
+      while (other != nullptr && other->away.load(std::memory_order_relaxed) != 0) other = other->next_spare;
+      if (other != nullptr) {
+        self->bound = other;
+        self->homing = true;
+        other->away.fetch_add(1, std::memory_order_relaxed);
       }
-      if (other == nullptr) StartSpare();
     }
-    YieldFrom(self, EnqueueReason::kYielded);
+    if (other == nullptr) StartSpare();
+    YieldSlow(self, EnqueueReason::kYielded);
+    NoPreemptExit();
   }
 }
 

@@ -305,15 +305,13 @@ absl::Status Core::InstallHandler(int signal, void (*handler)(PreemptionHost&)) 
 
 // ---- blocking calls ----
 
-static bool EnterBlockingElsewhere();
-
 bool EnterBlocking() {
+  if (Machine* m = This().m; m != nullptr && m->away.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    m->core->LeaveToReturners();
+  }
   NoPreempt off;
   ThreadState& thread = This();
   if (thread.p == nullptr) return false;  // a foreign thread, or a call inside a call
-  if (thread.m->away.load(std::memory_order_relaxed) != 0) [[unlikely]] {
-    return EnterBlockingElsewhere();
-  }
   if (Core* core = thread.m->core; core->is_virtual()) {
     if (TraceRecorder* tracer = core->Tracer()) tracer->SysCall(thread.p, thread.g);
     core->engine().Charge(Cost::kSyscall);
@@ -331,18 +329,6 @@ bool EnterBlocking() {
   p->in_call.store(m, std::memory_order_seq_cst);
   if (m->tick.load(std::memory_order_seq_cst) > 0) [[unlikely]] m->core->StopTick(m);
   return true;
-}
-
-// Out of the way of goroutines that have no other thread than this one.
-[[gnu::cold]] static bool EnterBlockingElsewhere() {
-  This().m->core->LeaveToReturners();
-  // The thread may have some still: there was no other.
-  struct Count {
-    Machine* m = This().m;
-    int away = m->away.exchange(0, std::memory_order_relaxed);
-    ~Count() { m->away.fetch_add(away, std::memory_order_relaxed); }
-  } count;
-  return EnterBlocking();
 }
 
 namespace {

@@ -49,7 +49,7 @@ def _lines():
             arguments=arguments)
         add("... p50", "echo", 2, "us", None, "p50_us", "latency", arguments=arguments)
         add("... p99", "echo", 2, "us", None, "p99_us", "latency", arguments=arguments)
-    hogs = {"flags": ["--preemption=klt"], "kind": "latency"}
+    hogs = {"flags": ["--preemption=klt:quantum=1ms"], "kind": "latency"}
     add("sleep of 1 ms beside 4 hogs, late p50", "hogs", 2, "ms", 0.5, **hogs)
     add("... p99", "hogs", 2, "ms", 2, "lateness_p99_ms", **hogs)
     add("service at 60 %, sojourn p50", "service", 2, "us", 10, kind="latency")

@@ -128,6 +128,7 @@ void Soak(const std::string& config, bool with_locks) {
   }
   RunWith(config, [&] {
     constexpr int kWorkers = 8;
+    alarm(static_cast<unsigned>(SoakSeconds()) + testing::kTimeoutSeconds);  // the watchdog's, for long soaks
     const Nanos end = NowNanos() + static_cast<Nanos>(SoakSeconds() * 1e9);
     std::atomic<long> rounds{0}, wrong{0};
     std::atomic<int> ended{0};

@@ -236,6 +236,29 @@ GYRE_TEST(BlockingCalls, SY_03_ShortCallsKeepTheirProcessorAndPassResultsAndExce
   EXPECT_EQ(Blocking([] { return Blocking([] { return 5; }); }), 5);
 }
 
+TEST(BlockingCalls, SY_05_SettingTheThreadLimitReturnsTheOldOne) {
+  RunWith("procs=2", [] {
+    EXPECT_EQ(SetMaxThreads(500), 10000);
+    EXPECT_EQ(SetMaxThreads(10000), 500);
+  });
+  EXPECT_EQ(SetMaxThreads(7), 0);  // a foreign thread
+}
+
+TEST(BlockingCallsDeathTest, SY_04_OneThreadTooManyIsFatal) {
+  EXPECT_EXIT(RunWith("procs=2",
+                      [] {
+                        SetMaxThreads(10);
+                        for (int i = 0; i < 100; ++i) {
+                          Go([] {
+                            LockOSThread();
+                            Sleep(absl::Minutes(1));
+                          });
+                        }
+                        Sleep(absl::Minutes(1));
+                      }),
+              ::testing::ExitedWithCode(2), "runtime: program exceeds 10-thread limit.*fatal error: thread exhaustion");
+}
+
 TEST(BlockingCalls, AForeignThreadJustCalls) {
   EXPECT_EQ(Blocking([] { return 7; }), 7);
 }

@@ -51,6 +51,8 @@ int Main(int argc, char** argv) {
       {"fib", Fib},
       {"echo", Echo},
       {"hogs", Hogs},
+      {"compute", Compute},
+      {"blocked", Blocked},
       {"service", Service},
   };
   if (absl::GetFlag(FLAGS_list)) return peers::PrintRows(rows);

@@ -40,6 +40,9 @@ Result Hogs(const Options& options);
 Result Service(const Options& options);
 // network.cc
 Result Echo(const Options& options);
+// preempting.cc
+Result Compute(const Options& options);
+Result Blocked(const Options& options);
 
 }  // namespace gyre::rows
 

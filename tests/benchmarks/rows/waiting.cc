@@ -74,7 +74,7 @@ Result Timers(const Options& options) {
 Result Hogs(const Options& options) {
   const auto preemption = MakePreemption(ChosenConfig().preemption);
   if (!preemption.ok() || !preemption->plugin->traits().asynchronous) {
-    peers::Exit(2, "row hogs: tasks that never yield need --preemption=klt, not %s", ChosenConfig().preemption.c_str());
+    peers::Exit(2, "row hogs: tasks that never yield need --preemption=klt or signal, not %s", ChosenConfig().preemption.c_str());
   }
   const int n = peers::Scaled(options, 500);
   std::vector<double> late(n);
