@@ -160,7 +160,7 @@ bool Core::BeforeWork(Machine* m) {
     // The simulator's first machine is Run's own thread: it cannot end, and must not run others after a goroutine that was
     // locked to it has ended, so it waits.
     if (!AwaitProcessor(m, /*as_spare=*/m->locked == nullptr && !ended_locked)) return false;
-    m->next = m->locked;
+    if (m->locked != nullptr) m->next = m->locked;  // else it may have come with the goroutine that it is the home of
   }
   return true;
 }

@@ -212,7 +212,8 @@ G* Core::Sleep(Machine* m) {
 
   G* g = Pick(p, PickMode::kExhaustive);
   Nanos deadline = p->timers.Earliest();
-  const bool stay = g != nullptr || m->has_returners.load(std::memory_order_seq_cst) || (p->attention.load(std::memory_order_seq_cst) & kAttentionLeave) != 0;
+  const bool stay = g != nullptr || m->has_returners.load(std::memory_order_seq_cst) ||
+                    (p->attention.load(std::memory_order_seq_cst) & kAttentionLeave) != 0;
   bool claimed = false;
   PollBatch batch;
   if (!stay) {
