@@ -22,6 +22,7 @@
 #include <string>
 #include <utility>
 
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -190,6 +191,10 @@ void Core::SignalMachine(ProcId proc, int signal) {
   if (tid != 0) syscall(SYS_tgkill, getpid(), tid, signal);
 }
 
+// Spare threads beyond one for each processor. Starting one takes malloc's locks, which a goroutine that was preempted in place may
+// hold: until then these must do to come to it.
+constexpr int kSparesBeside = 4;
+
 // The runtime ends: the goroutine stays where it is, inside the handler.
 void Core::HoldHere(Machine* m) {
   held_in_place_.fetch_add(1, std::memory_order_release);
@@ -237,7 +242,7 @@ void Core::KeepSpares() {
   int missing;
   {
     RawLockHolder hold(spares_lock_);
-    missing = proc_count_ - spare_count_ - spares_starting_.load(std::memory_order_relaxed);
+    missing = proc_count_ + kSparesBeside - spare_count_ - spares_starting_.load(std::memory_order_relaxed);
   }
   for (; missing > 0; --missing) StartSpare();
 }
@@ -251,6 +256,14 @@ void Core::StartSpare() {
 namespace {
 
 struct sigaction previous_actions[NSIG];
+
+// Around fork, which holds all of malloc's locks: a goroutine that was preempted in there could come back only when some thread can
+// pick it, and new threads need malloc. Not NoPreemptExit at the end: nobody may yield in the middle of fork.
+void BeforeFork() { NoPreemptEnter(); }
+void AfterFork() {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  --This().no_preempt;
+}
 
 void OnSignal(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
@@ -294,6 +307,8 @@ absl::Status Core::InstallHandler(int signal, void (*handler)(PreemptionHost&)) 
   if (sigaction(signal, nullptr, &now) != 0) return absl::InternalError("gyre: cannot handle the preemption signal");
   if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == &OnSignal) return absl::OkStatus();
   previous_actions[signal] = now;
+  static const int registered = pthread_atfork(&BeforeFork, &AfterFork, &AfterFork);
+  (void)registered;
   struct sigaction action = {};
   action.sa_sigaction = &OnSignal;
   // On the alternate stack: the goroutine's may have no room. Restarted: an interrupted call is nobody's business.
