@@ -69,7 +69,8 @@ Level Now() {
     if (std::fscanf(file, "%lld %lld", &size, &resident) == 2) level.memory = resident * sysconf(_SC_PAGESIZE);
     std::fclose(file);
   }
-  level.threads = Entries("/proc/self/task");
+  // A runtime's threads have left it when Run returns, but are not gone yet.
+  for (int i = 0; i < 5000 && (level.threads = Entries("/proc/self/task")) > 1; ++i) usleep(1000);
   level.descriptors = Entries("/proc/self/fd");
   return level;
 }
