@@ -12,6 +12,7 @@
 #include "context/error.h"
 #include "context/semaphore.h"
 #include "runtime/blocking.h"
+#include "runtime/dump_state.h"
 #include "runtime/go.h"
 #include "runtime/main.h"
 #include "runtime/net/net.h"

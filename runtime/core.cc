@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/cpus.h"
 #include "runtime/dump.h"
+#include "runtime/dump_state.h"
 #include "runtime/fault.h"
 #include "runtime/foreign.h"
 #include "runtime/go.h"
@@ -33,10 +36,16 @@ constexpr Nanos kComputes = 20'000'000;
 constexpr Nanos kStopGrace = 1'000'000'000;
 constexpr Nanos kIdleStopGrace = 60'000'000'000;
 
-// A process's first traced runtime writes the file itself, the second FILE with ".2" before its extension, and so on.
+// A process's first runtime that is traced into `file` writes that, the second FILE with ".2" before its extension, and
+// so on.
 std::string NextTraceFile(const std::string& file) {
-  static std::atomic<int> count{0};
-  const int number = count.fetch_add(1, std::memory_order_relaxed) + 1;
+  static std::mutex lock;
+  static auto* counts = new std::map<std::string, int>;
+  int number;
+  {
+    std::lock_guard<std::mutex> hold(lock);
+    number = ++(*counts)[file];
+  }
   if (number == 1) return file;
   const size_t slash = file.rfind('/');
   const size_t dot = std::min(file.rfind('.'), file.size());
@@ -120,6 +129,10 @@ absl::Status Core::Start() {
   idle_word_.store(kOneIdle * (proc_count_ - 1), std::memory_order_relaxed);
   coarse_now_.store(engine_->Now(), std::memory_order_relaxed);
   InstallFaultHandler();
+  absl::StatusOr<SchedTrace> sched_trace = SchedTrace::FromEnvironment();
+  if (!sched_trace.ok()) return sched_trace.status();
+  sched_trace_ = *sched_trace;
+  sched_trace_.begin = sched_trace_.next = engine_->Now();
   if (!config_.trace.empty()) return StartTrace(NextTraceFile(config_.trace));
   return absl::OkStatus();
 }
@@ -156,12 +169,14 @@ bool Core::RunMain(absl::FunctionRef<void()> main) {
   main_goroutine_.store(main_goroutine, std::memory_order_relaxed);
   AddLiveCore(this);
   if (config_.intercept) interceptions.fetch_add(1, std::memory_order_relaxed);
+  if (!virtual_) SetQuitRuntime(this);
   if (virtual_) {
     RunHere();
   } else {
     RunBeside();
   }
   // Not in the destructor: threads that end hold on to this object for a while, and foreign threads must not give it timers.
+  SetQuitRuntime(nullptr);
   RemoveLiveCore(this);
   engine_->StopMonitor();  // first, for it starts spare machines
   // Those who run come to the scheduler, or are stopped where they are.

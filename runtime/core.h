@@ -46,6 +46,7 @@
 #include "runtime/raw_lock.h"
 #include "runtime/stats.h"
 #include "runtime/thread_state.h"
+#include "runtime/trace/sched_trace.h"
 
 namespace gyre::internal {
 
@@ -125,6 +126,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
     if (!preemption_traits_.preempts) return kNever;
     return slice != 0 ? slice : preemption_->Quantum();
   }
+  void CountInjectedReady() { injected_readies_.fetch_add(1, std::memory_order_relaxed); }
   void CountPreemption() { preemptions_.fetch_add(1, std::memory_order_relaxed); }
 
   // ---- handoff.cc ----
@@ -175,7 +177,11 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   bool watched() const { return watchers_.load(std::memory_order_acquire) != 0; }
   bool Watches(Watcher who) const { return (watchers_.load(std::memory_order_seq_cst) & who) != 0; }
   void Watch(Watcher who, bool on);
+#if defined(GYRE_NO_TRACE)
+  TraceRecorder* Tracer() { return nullptr; }  // tracing is left out of this build
+#else
   TraceRecorder* Tracer();             // null: nothing is recorded
+#endif
   void WatchSpawn(Processor* p, G* g);
   void WatchDispatch(Processor* p, G* g);
   void WatchYield(Processor* p, G* g, EnqueueReason why);
@@ -185,6 +191,13 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   // Begins and ends a recording (trace/trace.h).
   absl::Status StartTrace(const std::string& file);      // empty: into memory
   absl::Status StopTrace(std::string* text = nullptr);
+  absl::Status EndTrace(std::string* text, bool dying) ABSL_EXCLUSIVE_LOCKS_REQUIRED(trace_lock_);
+  void SaveTrace();                                      // the process dies
+  // trace/sched_trace.cc, for the monitor: prints if it is time to; returns when it will be.
+  Nanos PrintSchedTrace(Nanos now);
+
+  // ---- dump_state.cc ----
+  std::vector<TransitionCount> Transitions();
 
   // ---- PreemptionHost ----
   void RaiseFlag(ProcId proc) override;
@@ -382,6 +395,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::atomic<uint32_t> watchers_{0};       // Watcher bits
   std::unique_ptr<TraceRecorder> tracer_;   // made at the first trace's start, and kept
   std::mutex trace_lock_;                   // one start or stop at a time
+  int json_file_ ABSL_GUARDED_BY(trace_lock_) = -1;  // where the trace goes in Perfetto's format
 
   // Who sleeps and who searches, in one word: idle processors in the upper half, searching machines in the lower.
   static constexpr uint64_t kOneIdle = uint64_t{1} << 32;
@@ -397,6 +411,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   Nanos monitor_delay_ = 20'000;
   int quiet_looks_ = 0;
   std::atomic<uint64_t> monitor_looks_{0};
+  SchedTrace sched_trace_;
   Housekeeping housekeeping_;
   uint64_t polls_seen_ = 0;
   Nanos polled_at_ = 0;
@@ -426,6 +441,8 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   RawLock retake_lock_;                    // held while one is retaken
   std::atomic<int64_t> injected_spawns_{0};
   std::atomic<uint64_t> injections_{0};    // of goroutines, by threads without a processor
+  std::atomic<uint64_t> injected_readies_{0};
+  std::atomic<uint64_t> returned_calls_{0};  // blocking calls that had lost their processor
   std::atomic<uint64_t> wakeups_{0};       // of sleeping processors
   std::atomic<uint64_t> preemptions_{0};
   std::atomic<uint64_t> preempted_in_place_{0};
@@ -436,6 +453,9 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::shared_ptr<Poller> shared_poller_ ABSL_GUARDED_BY(poller_lock_);
   std::atomic<G*> main_goroutine_{nullptr};  // null once it has called Goexit
 };
+
+// Completes the traces of all runtimes that have a file for it: the process dies.
+void SaveTraces();
 
 }  // namespace gyre::internal
 

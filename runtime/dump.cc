@@ -5,14 +5,18 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 #include "absl/debugging/symbolize.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "runtime/core.h"
 #include "runtime/jump.h"
 #include "runtime/live_cores.h"
+#include "runtime/symbols.h"
 #include "runtime/wait_reason.h"
 
 namespace gyre::internal {
@@ -20,7 +24,7 @@ namespace gyre::internal {
 namespace {
 
 constexpr int kMaxFrames = 64;
-constexpr int kMaxGoroutines = 1000;  // printed in full; the rest is counted
+constexpr size_t kMaxGoroutines = 1000;  // printed in full; the rest is counted
 
 std::string Symbol(void* return_address) {
   char name[1024];
@@ -99,11 +103,6 @@ std::string TypeName(const std::type_info& type) {
 
 std::string DumpGoroutine(G* g, void* const* frames, int frame_count) {
   std::string text = Header(g);
-  void* parked[kMaxFrames];
-  if (frames == nullptr) {
-    frame_count = FramesOfParked(g, parked, kMaxFrames);
-    frames = parked;
-  }
   for (int i = 0; i < frame_count; ++i) absl::StrAppend(&text, Symbol(frames[i]), "\n");
   if (g->creator_pc != nullptr) {
     absl::StrAppend(&text, "created by ", Symbol(g->creator_pc));
@@ -113,6 +112,65 @@ std::string DumpGoroutine(G* g, void* const* frames, int frame_count) {
   return text;
 }
 
+namespace {
+
+// A goroutine as it was seen: names are looked up afterwards, for all at once.
+struct Seen {
+  std::string header;
+  std::string wait;  // for what and how long, empty if it does not wait
+  std::vector<void*> frames;
+  void* creator_pc;
+  uint64_t creator_id;
+};
+
+Seen Look(G* g, void* const* frames, int frame_count) {
+  Seen seen{Header(g), "", {}, g->creator_pc, g->creator_id};
+  if (frames != nullptr) {
+    seen.frames.assign(frames, frames + frame_count);
+  } else {
+    void* parked[kMaxFrames];
+    seen.frames.assign(parked, parked + FramesOfParked(g, parked, kMaxFrames));
+  }
+  if (g->state.load(std::memory_order_relaxed) == GState::kWaiting) {
+    const Nanos waited = std::max<Nanos>(0, g->core->Now() - g->wait_since.load(std::memory_order_relaxed));
+    if (const void* object = g->wait_object.load(std::memory_order_relaxed)) {
+      absl::StrAppend(&seen.wait, "waits for 0x", absl::Hex(reinterpret_cast<uintptr_t>(object)), ", ");
+    } else {
+      seen.wait = "waits ";
+    }
+    absl::StrAppend(&seen.wait, "since ", absl::FormatDuration(absl::Nanoseconds(waited)), " ago\n");
+  }
+  return seen;
+}
+
+void AppendPlace(std::string* text, const CodeFrame& frame) {
+  if (frame.line != 0) absl::StrAppend(text, "\t", frame.file, ":", frame.line, "\n");
+}
+
+std::string Describe(const Seen& seen, const SymbolTable& symbols) {
+  std::string text = seen.header;
+  if (seen.frames.empty()) {
+    text += "\tgoroutine running on other thread; stack unavailable\n";
+  } else {
+    for (const CodeFrame& frame : symbols.UsersFrames(seen.frames.data(), seen.frames.size())) {
+      absl::StrAppend(&text, frame.function, "(...)\n");
+      AppendPlace(&text, frame);
+    }
+  }
+  text += seen.wait;
+  if (seen.creator_pc != nullptr) {
+    // Go() and what called it may be inlined: the function itself, not its parts.
+    const CodeFrame creator = symbols.UsersFrames(&seen.creator_pc, 1).back();
+    absl::StrAppend(&text, "created by ", creator.function);
+    if (seen.creator_id != 0) absl::StrAppend(&text, " in goroutine ", seen.creator_id);
+    text += "\n";
+    AppendPlace(&text, creator);
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string DumpGoroutines(void* const* frames, int frame_count) {
   void* here[kMaxFrames];
   if (frames == nullptr) {
@@ -121,24 +179,30 @@ std::string DumpGoroutines(void* const* frames, int frame_count) {
   }
   G* self = This().g;
   const bool on_goroutine = self != nullptr && self->kind == GKind::kGoroutine;
-  std::string text;
-  if (on_goroutine) text = DumpGoroutine(self, frames, frame_count);
-  int printed = 0;
+  std::vector<Seen> all;
+  if (on_goroutine) all.push_back(Look(self, frames, frame_count));
   int64_t left_out = 0;
   auto visit = [&](G* g) {
     if (g == self) return;
-    if (printed == kMaxGoroutines) {
+    if (all.size() >= kMaxGoroutines) {
       ++left_out;
       return;
     }
-    ++printed;
-    absl::StrAppend(&text, text.empty() ? "" : "\n", DumpGoroutine(g, nullptr, 0));
+    all.push_back(Look(g, nullptr, 0));
   };
   if (Machine* m = This().m; m != nullptr) {
     m->core->ForEachGoroutine(visit);
   } else {
     ForEachLiveCore([&](Core* core) { core->ForEachGoroutine(visit); });
   }
+  std::vector<void*> addresses;
+  for (const Seen& seen : all) {
+    addresses.insert(addresses.end(), seen.frames.begin(), seen.frames.end());
+    if (seen.creator_pc != nullptr) addresses.push_back(seen.creator_pc);
+  }
+  const SymbolTable symbols(addresses);
+  std::string text;
+  for (const Seen& seen : all) absl::StrAppend(&text, text.empty() ? "" : "\n", Describe(seen, symbols));
   if (left_out != 0) absl::StrAppend(&text, "\n...", left_out, " other goroutines\n");
   return text;
 }

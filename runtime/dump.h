@@ -1,9 +1,14 @@
 // What every goroutine does, as text: for panics, fatal errors and SIGQUIT. The format is Go's:
 //
 //   goroutine 7 [chan receive, 3 minutes]:
-//   frame()
+//   function(...)
+//   	file:line
 //   ...
+//   waits for 0x7f5c..., since 3m2.5s ago
 //   created by spawner in goroutine 1
+//   	file:line
+//
+// The line about the wait is ours: it names the object (a channel, a lock).
 #ifndef GYRE_RUNTIME_DUMP_H_
 #define GYRE_RUNTIME_DUMP_H_
 
@@ -19,7 +24,8 @@ struct G;
 // `frames`: where the calling goroutine is, or null for where it calls this.
 std::string DumpGoroutines(void* const* frames, int frame_count);
 
-// One goroutine that is parked, or the caller's frames.
+// One goroutine with the frames that the caller has found, without lines: this one is for signal handlers, and so does without
+// child processes and large tables.
 std::string DumpGoroutine(G* g, void* const* frames, int frame_count);
 
 // The return addresses of the calling stack, innermost first, leaving out `skip` of them. At most `max`.

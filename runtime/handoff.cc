@@ -152,6 +152,7 @@ bool Core::BeforeWork(Machine* m) {
         RawLockHolder hold(retake_lock_);  // in a trace it is blocked before it is back
         if (TraceRecorder* tracer = Tracer()) tracer->SysExit(nullptr, g);
       }
+      returned_calls_.fetch_add(1, std::memory_order_relaxed);
       // In this order: a look for deadlocks in between must find one or the other.
       returning_.fetch_add(1, std::memory_order_seq_cst);
       Inject(g);

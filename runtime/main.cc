@@ -8,6 +8,7 @@
 #include "absl/debugging/symbolize.h"
 #include "absl/flags/parse.h"
 #include "plugins/flags.h"
+#include "runtime/dump_state.h"
 #include "runtime/runtime.h"
 
 namespace gyre::internal {
@@ -37,6 +38,7 @@ int MainImpl(int argc, char** argv, absl::FunctionRef<int(const std::vector<char
     std::fprintf(stderr, "%s\n", std::string(runtime.status().message()).c_str());
     return 2;
   }
+  DumpOnQuitSignal();
   int code = 0;
   const bool stopped = (*runtime)->Run([&] { code = main(words); });
   if (!stopped) ExitAroundOthers(code);

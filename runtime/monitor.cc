@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "runtime/core.h"
+#include "runtime/dump_state.h"
 
 namespace gyre::internal {
 
@@ -22,6 +23,7 @@ constexpr Nanos kDelayBesideIdle = 1'000'000;
 }  // namespace
 
 Nanos Core::MonitorTick() {
+  DieIfQuit();
   RawLockHolder hold(monitor_lock_);
   const Nanos now = engine_->Now();
   coarse_now_.store(now, std::memory_order_relaxed);
@@ -72,7 +74,7 @@ Nanos Core::MonitorTick() {
     next_event = std::min(next_event, watch.since + slice);
   }
   KeepSpares();
-  const Nanos next_chore = KeepHouse(now, busy);
+  const Nanos next_chore = std::min(KeepHouse(now, busy), PrintSchedTrace(now));
   if (overdue) {
     WakeOneIdle();  // it searches, and takes the timers of others as it does
     acted = true;

@@ -33,6 +33,7 @@ void FatalPanic(const std::string& text, void* const* frames, int frame_count) {
   NoPreemptEnter();
   TellEngine("panic: ", text, frames, frame_count);
   DieAlone();
+  SaveTraces();
   DieWith(absl::StrCat("panic: ", text, "\n\n", DumpGoroutines(frames, frame_count)));
 }
 
@@ -40,6 +41,7 @@ void FatalAfter(const std::string& line, const std::string& text) {
   NoPreemptEnter();
   TellEngine("fatal error: ", text, nullptr, 0);
   DieAlone();
+  SaveTraces();
   DieWith(absl::StrCat(line, "fatal error: ", text, "\n\n", DumpGoroutines(nullptr, 0)));
 }
 

@@ -268,6 +268,7 @@ void Ready(G* g) {
       core->WatchReady(p, g);
     core->ActOn(p->policy->Enqueue(p->context, g, EnqueueReason::kUnblocked), p);
   } else {
+    core->CountInjectedReady();
     if (core->watched()) [[unlikely]]
       core->WatchReady(nullptr, g);
     core->Inject(g);

@@ -65,6 +65,13 @@ constexpr bool IsLegalTransition(GState from, GState to) {
   return false;
 }
 
+// How often one has happened (Core::Transitions, from the processors' counters).
+struct TransitionCount {
+  GState from;
+  GState to;
+  uint64_t count;
+};
+
 [[noreturn]] void BadTransition(const void* g, GState expected, GState found, GState to);
 
 // `subject` is for the message. Whatever publishes the goroutine to another thread (a run queue, a wait queue's lock, its saved

@@ -1,15 +1,21 @@
 #include "runtime/symbols.h"
 
+#include <cxxabi.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <link.h>
 #include <spawn.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <utility>
 
@@ -25,6 +31,8 @@ extern char** environ;
 namespace gyre::internal {
 
 namespace {
+
+std::atomic<bool> look_up_lines{true};
 
 // A file that code was loaded from.
 struct Module {
@@ -102,9 +110,9 @@ std::string Tidy(absl::string_view file) {
 }
 
 // Under `-a` each address is followed by pairs of lines, function and file:line, the innermost first.
-void ParseAnswer(const std::string& answer, uintptr_t base, std::map<void*, std::vector<SourceFrame>>* known) {
+void ParseAnswer(const std::string& answer, uintptr_t base, std::map<void*, std::vector<CodeFrame>>* known) {
   const std::vector<absl::string_view> lines = absl::StrSplit(answer, '\n');
-  std::vector<SourceFrame>* frames = nullptr;
+  std::vector<CodeFrame>* frames = nullptr;
   for (size_t i = 0; i + 1 < lines.size();) {
     if (absl::StartsWith(lines[i], "0x")) {
       uint64_t address = 0;
@@ -116,7 +124,7 @@ void ParseAnswer(const std::string& answer, uintptr_t base, std::map<void*, std:
     absl::string_view place = lines[i + 1];
     place = place.substr(0, place.find(" (discriminator"));
     const size_t colon = place.rfind(':');
-    SourceFrame frame;
+    CodeFrame frame;
     frame.function = lines[i] == "??" ? "" : std::string(lines[i]);
     if (colon != absl::string_view::npos) {
       frame.file = Tidy(place.substr(0, colon));
@@ -127,17 +135,163 @@ void ParseAnswer(const std::string& answer, uintptr_t base, std::map<void*, std:
   }
 }
 
+// The functions of the program by their linker's symbols, which have the whole names: in debugging information at level
+// 1 a function that is local to a file, and one that was inlined, has its last name only.
+class FunctionSymbols {
+ public:
+  explicit FunctionSymbols(const char* file) {
+    const int descriptor = open(file, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    struct stat status;
+    if (fstat(descriptor, &status) == 0 && status.st_size > 0) {
+      size_ = static_cast<size_t>(status.st_size);
+      void* memory = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+      data_ = memory == MAP_FAILED ? nullptr : static_cast<const char*>(memory);
+    }
+    close(descriptor);
+    if (data_ != nullptr) ReadTables();
+  }
+  FunctionSymbols(const FunctionSymbols&) = delete;
+  FunctionSymbols& operator=(const FunctionSymbols&) = delete;
+
+  // As the linker has it, "_ZN4gyre...", or null.
+  const char* Find(uintptr_t address) const {
+    auto after = std::upper_bound(functions_.begin(), functions_.end(), address,
+                                  [](uintptr_t at, const Function& function) { return at < function.begin; });
+    if (after == functions_.begin()) return nullptr;
+    const Function& function = *--after;
+    return address - function.begin < function.size ? function.name : nullptr;
+  }
+
+ private:
+  struct Function {
+    uintptr_t begin;
+    uintptr_t size;
+    const char* name;
+  };
+
+  // A file that is cut off, or no ELF file, has fewer functions, or none.
+  template <typename T>
+  const T* At(uint64_t offset, uint64_t count = 1) const {
+    if (offset > size_ || count > (size_ - offset) / sizeof(T) || offset % alignof(T) != 0) return nullptr;
+    return reinterpret_cast<const T*>(data_ + offset);
+  }
+
+  void ReadTables() {
+    const auto* header = At<Elf64_Ehdr>(0);
+    if (header == nullptr || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return;
+    const auto* sections = At<Elf64_Shdr>(header->e_shoff, header->e_shnum);
+    if (sections == nullptr) return;
+    for (int i = 0; i < header->e_shnum; ++i) {
+      if (sections[i].sh_type != SHT_SYMTAB || sections[i].sh_link >= header->e_shnum) continue;
+      const Elf64_Shdr& names = sections[sections[i].sh_link];
+      const uint64_t count = sections[i].sh_size / sizeof(Elf64_Sym);
+      const auto* symbols = At<Elf64_Sym>(sections[i].sh_offset, count);
+      const char* text = At<char>(names.sh_offset, names.sh_size);
+      if (symbols == nullptr || text == nullptr || names.sh_size == 0 || text[names.sh_size - 1] != '\0') continue;
+      for (uint64_t j = 0; j < count; ++j) {
+        if (ELF64_ST_TYPE(symbols[j].st_info) != STT_FUNC || symbols[j].st_size == 0) continue;
+        if (symbols[j].st_name >= names.sh_size) continue;
+        functions_.push_back({symbols[j].st_value, symbols[j].st_size, text + symbols[j].st_name});
+      }
+    }
+    std::sort(functions_.begin(), functions_.end(),
+              [](const Function& a, const Function& b) { return a.begin < b.begin; });
+  }
+
+  const char* data_ = nullptr;  // stays mapped: the process asks again
+  size_t size_ = 0;
+  std::vector<Function> functions_;
+};
+
+std::string Demangled(const char* name) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(name, nullptr, nullptr, &status);
+  const std::string result = status == 0 ? text : name;
+  std::free(text);
+  return result;
+}
+
+// Where the bracket at `open` closes.
+size_t Closing(absl::string_view name, size_t open) {
+  const char opening = name[open];
+  const char closing = opening == '(' ? ')' : '>';
+  int depth = 0;
+  for (size_t i = open; i < name.size(); ++i) {
+    if (name[i] == opening) ++depth;
+    if (name[i] == closing && (closing != '>' || name[i - 1] != '-') && --depth == 0) return i;
+  }
+  return absl::string_view::npos;
+}
+
+// Without parameters and template arguments: "main::{lambda#1}::operator()". A C++ name in full fills a screen.
+std::string Short(absl::string_view name) {
+  std::string result;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const absl::string_view rest = name.substr(i);
+    if (absl::StartsWith(rest, "operator()")) {
+      result += "operator()";
+      i += sizeof("operator()") - 2;
+    } else if (absl::StartsWith(rest, "operator")) {
+      const size_t end = std::min(rest.find('('), rest.size());
+      absl::StrAppend(&result, rest.substr(0, end));
+      i += end - 1;
+    } else if (absl::StartsWith(rest, " const") && (rest.size() == 6 || rest[6] == ':' || rest[6] == ' ')) {
+      i += 5;
+    } else if (absl::StartsWith(rest, "(anonymous namespace)")) {
+      result += "(anonymous namespace)";
+      i += sizeof("(anonymous namespace)") - 2;
+    } else if (name[i] == '(' || (name[i] == '<' && !absl::StartsWith(rest, "<lambda"))) {
+      const size_t end = Closing(name, i);
+      if (end == absl::string_view::npos) return absl::StrCat(result, rest);
+      i = end;
+    } else {
+      result += name[i];
+    }
+  }
+  // What a template returns comes before its name, and qualifiers after it.
+  absl::string_view text = result;
+  for (absl::string_view end : {" [clone .isra.0]", " [clone .constprop.0]", " [clone .cold]"}) {
+    absl::ConsumeSuffix(&text, end);
+  }
+  const size_t blank = text.rfind(' ');
+  if (blank != absl::string_view::npos && text.substr(0, blank).find("operator") == absl::string_view::npos &&
+      !absl::EndsWith(text.substr(0, blank), "(anonymous")) {
+    text.remove_prefix(blank + 1);
+  }
+  return std::string(text);
+}
+
+// The linker's name of the function that `return_address` returns into, in full; empty: unknown.
+std::string FullName(void* return_address) {
+  static const FunctionSymbols* program = new FunctionSymbols("/proc/self/exe");
+  static const uintptr_t base = LoadedModules().front().base;
+  const char* name = program->Find(reinterpret_cast<uintptr_t>(return_address) - 1 - base);
+  return name != nullptr ? Demangled(name) : "";
+}
+
 std::string NameOf(void* return_address) {
+  if (std::string name = FullName(return_address); !name.empty()) return Short(name);
   char name[1024];
   // The address after the call may belong to the next function.
   if (absl::Symbolize(static_cast<char*>(return_address) - 1, name, sizeof(name))) return name;
   return absl::StrCat("0x", absl::Hex(reinterpret_cast<uintptr_t>(return_address)));
 }
 
+// What RunClosure<F> runs, from its full name; empty: it is another function.
+std::string ClosureOfName(absl::string_view name) {
+  constexpr absl::string_view kBegin = "gyre::internal::RunClosure<";
+  const size_t begin = name.find(kBegin);
+  const size_t end = name.rfind(">(void*)");
+  if (begin == absl::string_view::npos || end == absl::string_view::npos) return "";
+  const absl::string_view closure = name.substr(begin + kBegin.size(), end - begin - kBegin.size());
+  return absl::StartsWith(closure, "gyre::internal::Core::RunMain(") ? "main" : Short(closure);
+}
+
 // What the process has asked for so far.
 struct Cache {
   std::mutex lock;
-  std::map<void*, std::vector<SourceFrame>> known;
+  std::map<void*, std::vector<CodeFrame>> known;
 };
 
 Cache& TheCache() {
@@ -145,7 +299,7 @@ Cache& TheCache() {
   return *cache;
 }
 
-void Ask(const std::vector<void*>& addresses, std::map<void*, std::vector<SourceFrame>>* known) {
+void Ask(const std::vector<void*>& addresses, std::map<void*, std::vector<CodeFrame>>* known) {
   constexpr size_t kAtOnce = 4000;  // the kernel limits a command's length
   for (const Module& module : LoadedModules()) {
     std::vector<std::string> words;
@@ -166,14 +320,17 @@ void Ask(const std::vector<void*>& addresses, std::map<void*, std::vector<Source
 }
 
 bool IsRuntimes(absl::string_view function) {
-  return absl::StartsWith(function, "gyre::internal::") || absl::StartsWith(function, "void gyre::internal::") ||
-         absl::StartsWith(function, "bool gyre::internal::") || absl::StartsWith(function, "make_fcontext") ||
-         absl::StartsWith(function, "(anonymous namespace)::GoroutineEntry");
+  return absl::StartsWith(function, "gyre::internal::") || function == "trampoline" || function == "make_fcontext";
 }
 
 }  // namespace
 
+void LookUpLines(bool on) {
+  look_up_lines.store(on, std::memory_order_relaxed);
+}
+
 SymbolTable::SymbolTable(const std::vector<void*>& return_addresses, bool lines) {
+  lines = lines && look_up_lines.load(std::memory_order_relaxed);
   std::vector<void*> wanted = return_addresses;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
@@ -183,52 +340,60 @@ SymbolTable::SymbolTable(const std::vector<void*>& return_addresses, bool lines)
   for (void* address : wanted) {
     if (cache.known.find(address) == cache.known.end()) unknown.push_back(address);
   }
-  if (lines && !unknown.empty()) Ask(unknown, &cache.known);
-  for (void* address : wanted) {
-    auto found = cache.known.find(address);
-    if (found != cache.known.end() && !found->second.empty()) {
-      frames_[address] = found->second;
-      continue;
+  if (lines && !unknown.empty()) {
+    Ask(unknown, &cache.known);
+    for (void* address : unknown) {
+      std::vector<CodeFrame>& frames = cache.known[address];
+      if (frames.empty()) frames.emplace_back();
+      for (CodeFrame& frame : frames) frame.function = Short(frame.function);
+      frames.back().function = NameOf(address);
     }
-    frames_[address] = {SourceFrame{NameOf(address), "", 0}};
-    if (lines) cache.known[address] = frames_[address];
+  }
+  for (void* address : wanted) {
+    const auto found = cache.known.find(address);
+    frames_[address] = found != cache.known.end() ? found->second : std::vector{CodeFrame{NameOf(address), "", 0}};
   }
 }
 
-const std::vector<SourceFrame>& SymbolTable::Frames(void* return_address) const {
+const std::vector<CodeFrame>& SymbolTable::Frames(void* return_address) const {
   return frames_.at(return_address);
 }
 
-std::vector<SourceFrame> SymbolTable::UsersFrames(void* const* return_addresses, size_t count) const {
-  std::vector<SourceFrame> all;
+std::vector<CodeFrame> SymbolTable::UsersFrames(void* const* return_addresses, size_t count) const {
+  std::vector<CodeFrame> users;
   for (size_t i = 0; i < count; ++i) {
-    const std::vector<SourceFrame>& frames = Frames(return_addresses[i]);
-    all.insert(all.end(), frames.begin(), frames.end());
+    const std::vector<CodeFrame>& frames = Frames(return_addresses[i]);
+    const bool is_runtimes = IsRuntimes(frames.back().function);
+    if (!is_runtimes) {
+      for (const CodeFrame& frame : frames) {
+        const bool is_inner =
+            &frame != &frames.back() && (absl::StartsWith(frame.file, "runtime/") || IsRuntimes(frame.function));
+        if (users.empty() && is_inner) continue;
+        users.push_back(frame);
+      }
+    } else if (std::string closure = ClosureOfName(FullName(return_addresses[i])); !closure.empty()) {
+      // Inlined into the runtime's function that runs it.
+      for (auto frame = frames.begin(); frame + 1 < frames.end(); ++frame) {
+        users.push_back(*frame);
+        if (frame->function == "operator()") users.back().function = absl::StrCat(closure, "::operator()");
+      }
+      // The compiler does not always say what it has inlined.
+      if (frames.size() == 1) users.push_back({closure, frames.back().file, frames.back().line});
+      break;
+    } else if (!users.empty()) {
+      break;  // the bottom
+    }
   }
-  auto is_users = [](const SourceFrame& frame) { return !IsRuntimes(frame.function); };
-  const auto first = std::find_if(all.begin(), all.end(), is_users);
-  const auto last = std::find_if(all.rbegin(), all.rend(), is_users).base();
-  if (first >= last) {
-    if (all.empty()) return {SourceFrame{"?", "", 0}};
-    return {all.front()};
-  }
-  return {first, last};
+  if (users.empty()) users.push_back(count != 0 ? Frames(return_addresses[0]).back() : CodeFrame{"?", "", 0});
+  return users;
 }
 
-SourceFrame SymbolTable::EntryFrame(void* run_closure) const {
-  const std::vector<SourceFrame>& frames = Frames(EntryAddress(run_closure));
-  SourceFrame frame = frames.back();
-  const size_t begin = frame.function.find("RunClosure<");
-  const size_t end = frame.function.rfind(">(void*)");
-  if (begin != std::string::npos && end != std::string::npos) {
-    const size_t from = begin + sizeof("RunClosure<") - 1;
-    frame.function = frame.function.substr(from, end - from);
-    if (absl::StrContains(frame.function, "gyre::internal::Core::RunMain")) return {"main", "", 0};
-    // The line of the function around it is one in go.h.
-    frame.file = frames.front().file;
-    frame.line = frames.front().line;
-  }
-  return frame;
+CodeFrame SymbolTable::EntryFrame(void* run_closure) const {
+  const std::vector<CodeFrame>& frames = Frames(EntryAddress(run_closure));
+  const std::string closure = ClosureOfName(FullName(EntryAddress(run_closure)));
+  if (closure.empty()) return frames.back();
+  if (frames.size() == 1 || closure == "main") return {closure, "", 0};  // the line is one of the runtime's
+  return {closure, frames.front().file, frames.front().line};
 }
 
 }  // namespace gyre::internal

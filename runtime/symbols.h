@@ -13,7 +13,7 @@
 
 namespace gyre::internal {
 
-struct SourceFrame {
+struct CodeFrame {
   std::string function;  // "main::{lambda()#1}::operator()() const"
   std::string file;      // relative to the workspace where it is ours; empty: unknown
   int line = 0;          // 0: unknown
@@ -24,6 +24,9 @@ inline void* EntryAddress(const void* function) {
   return const_cast<char*>(static_cast<const char*>(function)) + 1;
 }
 
+// False: no lines are looked up from now on, wherever they are asked for. For tests that make traces by the hundred.
+void LookUpLines(bool on);
+
 // The frames of return addresses that the caller has collected.
 class SymbolTable {
  public:
@@ -31,16 +34,16 @@ class SymbolTable {
   explicit SymbolTable(const std::vector<void*>& return_addresses, bool lines = true);
 
   // Innermost first: a call that was inlined has a frame of its own.
-  const std::vector<SourceFrame>& Frames(void* return_address) const;
+  const std::vector<CodeFrame>& Frames(void* return_address) const;
 
   // A goroutine's stack as its author knows it: without the runtime's frames at both ends. Never empty.
-  std::vector<SourceFrame> UsersFrames(void* const* return_addresses, size_t count) const;
+  std::vector<CodeFrame> UsersFrames(void* const* return_addresses, size_t count) const;
 
   // What a goroutine runs, from the address of RunClosure<F>: F by its name.
-  SourceFrame EntryFrame(void* run_closure) const;
+  CodeFrame EntryFrame(void* run_closure) const;
 
  private:
-  std::map<void*, std::vector<SourceFrame>> frames_;
+  std::map<void*, std::vector<CodeFrame>> frames_;
 };
 
 }  // namespace gyre::internal

@@ -112,11 +112,11 @@ void TraceRecorder::AppendTables(std::string* text) {
     const auto* words = static_cast<void* const*>(data);
     std::vector<uint64_t> frames;
     if (kind == kReturnAddresses) {
-      for (const SourceFrame& frame : symbols.UsersFrames(words, bytes / sizeof(void*))) {
+      for (const CodeFrame& frame : symbols.UsersFrames(words, bytes / sizeof(void*))) {
         places.AppendFrame(&frames, frame.function, frame.file, frame.line);
       }
     } else if (kind == kEntry) {
-      const SourceFrame frame = symbols.EntryFrame(words[0]);
+      const CodeFrame frame = symbols.EntryFrame(words[0]);
       places.AppendFrame(&frames, frame.function, frame.file, frame.line);
     } else {
       places.AppendFrame(&frames, names[reinterpret_cast<uintptr_t>(words[0])], "", 0);

@@ -6,10 +6,12 @@
 
 namespace gyre::internal {
 
+#if !defined(GYRE_NO_TRACE)
 // Who sees the bit set (sequentially consistent in the recorder) sees the recorder too.
 TraceRecorder* Core::Tracer() {
   return (watchers_.load(std::memory_order_acquire) & kWatchTrace) != 0 ? tracer_.get() : nullptr;
 }
+#endif
 
 void Core::Watch(Watcher who, bool on) {
   // Called by one thread at a time: at the start, and for the one recording that there may be.

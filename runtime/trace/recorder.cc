@@ -225,8 +225,14 @@ void TraceRecorder::Continue(Buffer& b, const Processor* p, G* running) {
   b.fresh = false;
   b.started = true;
   if (running == nullptr) return;
-  Introduce(running, Found::kRunning);
-  PutAt(b, b.last, EventType::kGoStart, running->id, uint64_t{1});
+  if (running->trace_generation != generation_) {
+    Introduce(running, Found::kRunning);
+    PutAt(b, b.last, EventType::kGoStart, running->id, uint64_t{1});
+  } else {
+    // Another processor has seen it made or readied, and this one began to run it after a look, just before the recording
+    // began, that told it that nobody watches.
+    Put(b, EventType::kGoStart, running->id, ++running->trace_seq);
+  }
   b.current = running->id;
 }
 

@@ -6,17 +6,38 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/blocking.h"
 #include "runtime/core.h"
+#include "runtime/live_cores.h"
 #include "runtime/no_preempt.h"
+#include "runtime/trace/perfetto.h"
 #include "runtime/trace/recorder.h"
 
 namespace gyre::internal {
 
+namespace {
+
+absl::Status WriteFile(int file, absl::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(file, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0)
+      return absl::InternalError(absl::StrCat("gyre::trace: the file cannot be written: ", std::strerror(errno)));
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status Core::StartTrace(const std::string& file) {
+#if defined(GYRE_NO_TRACE)
+  return absl::UnimplementedError(absl::StrCat("trace=", file, ": tracing was left out of this build (GYRE_NO_TRACE)"));
+#endif
   std::lock_guard<std::mutex> hold(trace_lock_);
   if (tracer_ == nullptr) tracer_ = std::make_unique<TraceRecorder>(this);
   if (tracer_->recording()) return absl::FailedPreconditionError("gyre::trace: this runtime is traced already");
@@ -28,13 +49,39 @@ absl::Status Core::StartTrace(const std::string& file) {
           absl::StrCat("trace=", file, ": the file cannot be written: ", std::strerror(errno)));
     }
   }
-  return tracer_->Begin(descriptor);
+  if (!absl::EndsWith(file, ".json")) return tracer_->Begin(descriptor);
+  json_file_ = descriptor;
+  return tracer_->Begin(-1);
 }
 
 absl::Status Core::StopTrace(std::string* text) {
   std::lock_guard<std::mutex> hold(trace_lock_);
   if (tracer_ == nullptr) return absl::FailedPreconditionError("gyre::trace: this runtime is not traced");
-  return tracer_->End(text);
+  return EndTrace(text, /*dying=*/false);
+}
+
+absl::Status Core::EndTrace(std::string* text, bool dying) {
+  std::string own;
+  const int json_file = std::exchange(json_file_, -1);
+  absl::Status status = tracer_->End(json_file >= 0 ? &own : text, dying);
+  if (json_file < 0) return status;
+  if (status.ok()) {
+    absl::StatusOr<std::string> json = trace::PerfettoJsonOf(own);
+    status = json.ok() ? WriteFile(json_file, *json) : json.status();
+  }
+  close(json_file);
+  return status;
+}
+
+void Core::SaveTrace() {
+  // Who holds the lock is at it, or has died on the way.
+  std::unique_lock<std::mutex> hold(trace_lock_, std::try_to_lock);
+  if (!hold.owns_lock() || tracer_ == nullptr || !tracer_->recording()) return;
+  EndTrace(nullptr, /*dying=*/true).IgnoreError();
+}
+
+void SaveTraces() {
+  ForEachLiveCore([](Core* core) { core->SaveTrace(); });
 }
 
 }  // namespace gyre::internal

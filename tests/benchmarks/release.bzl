@@ -3,11 +3,11 @@
 def _without_sanitizers(options):
     return [option for option in options if "sanitize" not in option]
 
-def _release_impl(settings, _attr):
+def _release_impl(settings, attr):
     copt = _without_sanitizers(settings["//command_line_option:copt"])
     return {
         "//command_line_option:compilation_mode": "opt",
-        "//command_line_option:copt": copt + ["-O3", "-DNDEBUG", "-Wno-error"],
+        "//command_line_option:copt": copt + ["-O3", "-DNDEBUG", "-Wno-error"] + ["-D" + name for name in attr.defines],
         "//command_line_option:linkopt": _without_sanitizers(settings["//command_line_option:linkopt"]),
     }
 
@@ -34,6 +34,7 @@ release_binary = rule(
     doc = "`binary`, optimised and without assertions, under this target's name.",
     attrs = {
         "binary": attr.label(cfg = _release, executable = True, mandatory = True),
+        "defines": attr.string_list(doc = "macros that the whole program is built with"),
         "_whitelist_function_transition": attr.label(
             default = "@bazel_tools//tools/whitelists/function_transition_whitelist",
         ),

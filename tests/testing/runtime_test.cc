@@ -4,13 +4,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
+#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "plugins/registry.h"
 #include "runtime/go.h"
 #include "runtime/panic.h"
+#include "runtime/symbols.h"
+#include "runtime/trace/checker.h"
 
 namespace gyre::testing {
 
@@ -31,8 +36,9 @@ Config Asked(bool* fixed_plugins) {
   return *config;
 }
 
-// Death tests start the test program anew: a fork of a process that had threads is a poor place to start some, and no place at
-// all for TSan. Not by assigning to the flag here and now: GoogleTest's own globals may not have been made yet.
+// Death tests start the test program anew: a fork of a process that had threads is a poor place to start some, and no
+// place at all for TSan. Not by assigning to the flag here and now: GoogleTest's own globals may not have been made
+// yet.
 class ThreadsafeDeathTests final : public ::testing::Environment {
   void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
 };
@@ -41,7 +47,9 @@ const ::testing::Environment* const threadsafe_death_tests =
 
 std::string running;  // the configuration that a body runs under
 
-void OnTimeout(int) { Fatal(absl::StrCat("the test took longer than ", kTimeoutSeconds, " seconds under ", running)); }
+void OnTimeout(int) {
+  Fatal(absl::StrCat("the test took longer than ", kTimeoutSeconds, " seconds under ", running));
+}
 
 // Kills a test that hangs. A signal, not a thread: a foreign thread would switch deadlock detection off.
 class Watchdog {
@@ -51,6 +59,40 @@ class Watchdog {
     alarm(kTimeoutSeconds);
   }
   ~Watchdog() { alarm(0); }
+};
+
+// Traces a run and judges the trace.
+class TraceCheck {
+ public:
+  explicit TraceCheck(const Config& config) : config_(config) {
+    const char* asked = std::getenv("GYRE_CHECK_TRACES");
+    if (asked == nullptr || std::string(asked) != "1") return;
+    if ((config.procs != 2 && config.procs != 4) || !config.trace.empty()) return;
+    internal::LookUpLines(false);
+    config_.trace = absl::StrCat(::testing::TempDir(), "/checked.", getpid(), ".", ++count_);
+    checks_ = true;
+  }
+  ~TraceCheck() {
+    if (checks_) std::remove(config_.trace.c_str());
+  }
+  const Config& config() const { return config_; }
+
+  void Check() {
+    if (!checks_) return;
+    std::ifstream file(config_.trace, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    const absl::StatusOr<trace::Summary> summary = trace::CheckTraceBytes(text.str());
+    ASSERT_TRUE(summary.ok()) << summary.status();
+    EXPECT_GT(summary->starts, 0u);
+    EXPECT_EQ(summary->ended, summary->goroutines);
+    EXPECT_EQ(summary->parks, summary->readies);
+  }
+
+ private:
+  static inline int count_ = 0;
+  Config config_;
+  bool checks_ = false;
 };
 
 std::vector<Config> WithProcs(Config config) {
@@ -63,7 +105,9 @@ std::vector<Config> WithProcs(Config config) {
   return configs;
 }
 
-void Append(std::vector<Config>& all, const std::vector<Config>& more) { all.insert(all.end(), more.begin(), more.end()); }
+void Append(std::vector<Config>& all, const std::vector<Config>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
 
 }  // namespace
 
@@ -126,7 +170,8 @@ void RunUnder(const std::vector<Config>& configs, const std::function<void()>& b
     const bool failed_before = ::testing::Test::HasFailure();
     running = config.ToString();
     Watchdog watchdog;
-    absl::StatusOr<std::unique_ptr<Runtime>> runtime = Runtime::Create(config);
+    TraceCheck trace(config);
+    absl::StatusOr<std::unique_ptr<Runtime>> runtime = Runtime::Create(trace.config());
     ASSERT_TRUE(runtime.ok()) << runtime.status();
     int64_t left = -1;
     const bool stopped = (*runtime)->Run([&] {
@@ -136,6 +181,7 @@ void RunUnder(const std::vector<Config>& configs, const std::function<void()>& b
     });
     EXPECT_TRUE(stopped) << "a goroutine computes on";
     EXPECT_EQ(left, 1) << "goroutines were left behind";
+    trace.Check();
     if (!failed_before && ::testing::Test::HasFailure()) {
       ADD_FAILURE() << "first failure under " << config.ToString();
       return;

@@ -11,6 +11,9 @@
 // Every scheduler also runs the body in the simulator, on 1 and 4 virtual processors; a body that needs kernel threads or
 // real time is a GYRE_TEST_ON_THREADS instead.
 //
+// Where the environment variable GYRE_CHECK_TRACES is 1 (a target's `env`), the runs on 2 and 4 processors are traced, and each
+// trace must be a possible story in which every goroutine ends and every park is ended by one ready (runtime/trace/checker.h).
+//
 // A body that hangs is killed after kTimeoutSeconds with a dump of all goroutines.
 #ifndef GYRE_TESTS_TESTING_RUNTIME_TEST_H_
 #define GYRE_TESTS_TESTING_RUNTIME_TEST_H_
