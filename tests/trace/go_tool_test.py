@@ -1,5 +1,6 @@
-"""Go's own `go tool trace` over gyre's traces: it reads those of every workload under every scheduler on both engines, and every
-page of its server answers for a program that has something of everything. The JSON for Perfetto is looked at too.
+"""Go's own `go tool trace` over gyre's traces: it reads those of every workload under every scheduler on both engines,
+and every page of its server answers for a program that has something of everything. The JSON for Perfetto is looked at
+too.
 """
 
 import collections

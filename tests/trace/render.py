@@ -1,4 +1,4 @@
-"""Makes docs/trace.png: runs the story with --trace=FILE.json and has Chromium, without a window, draw that with render/page.html.
+"""Makes docs/trace.png: runs the story, in the simulator, with --trace=FILE.json, and has Chromium, without a window, draw that with render/page.html.
 
     bazel run //tests/trace:render -- PICTURE.png [FROM_US TO_US]
 """
@@ -24,10 +24,11 @@ def main(arguments):
         return 2
     folder = pathlib.Path(os.environ.get("BUILD_WORKING_DIRECTORY", "."))
     picture = folder / arguments[0]
-    window = [float(word) for word in arguments[1:]] or [0, 4000]
+    window = [float(word) for word in arguments[1:]] or [0, 1000]
     with tempfile.TemporaryDirectory() as name:
         trace = pathlib.Path(name) / "story.json"
-        subprocess.run([HERE / "story", "--procs=2", "--trace=%s" % trace], check=True)
+        subprocess.run([HERE / "story", "--engine=simulation", "--procs=2", "--seed=1", "--trace=%s" % trace],
+                       check=True)
         events = json.loads(trace.read_text())["traceEvents"]
         page = (HERE / "render/page.html").read_text()
         page = page.replace("/*EVENTS*/[]", json.dumps(events).replace("</", "<\\/"))
@@ -35,7 +36,7 @@ def main(arguments):
         html = pathlib.Path(name) / "page.html"
         html.write_text(page)
         done = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-                               "--user-data-dir=%s/profile" % name, "--window-size=1500,640",
+                               "--user-data-dir=%s/profile" % name, "--window-size=1500,370",
                                "--screenshot=%s" % picture, html.as_uri()],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
     if done.returncode != 0 or not picture.exists() or picture.stat().st_size < 5000:
