@@ -45,16 +45,19 @@ struct StackStats {
   uint64_t grown = 0;       // times a stack was enlarged
   uint64_t shrunk = 0;      // times one was found too large for what it held, and gave memory back
   uint64_t shrunk_bytes = 0;
-  uint64_t hot_splits = 0;  // segment edges crossed again and again
+  uint64_t hot_splits = 0;  // crossings of segments' edges after each one's first, as far as they have been counted
   uint64_t reserved_bytes = 0;  // address space
   uint64_t trimmed = 0;     // unused stacks whose memory went back to the operating system
   uint64_t trimmed_bytes = 0;
 };
 
 struct StackTraits {
-  bool needs_switch_hooks = false;    // OnSwitchOut and OnSwitchIn are called around every switch
+  // The word that code compiled with -fsplit-stack compares its stack pointer with (%fs:0x70 on x86-64) travels with the
+  // goroutine: Stack::cookie is its value at the beginning, and holds it while the goroutine is switched out. Goroutines also begin and end as MayBegin says.
+  bool needs_switch_hooks = false;
   bool can_signal_on_stack = true;    // a signal handler's frame may be put on the goroutine's stack
   size_t red_zone = 128;
+  size_t small_closure = 2048;        // bytes up to which a closure fits into any stack
 };
 
 class StackAllocator {
@@ -70,6 +73,18 @@ class StackAllocator {
   virtual void Free(ProcContext& p, Stack stack) = 0;
 
   virtual FaultAction OnFault(Stack&, uintptr_t /*address*/) noexcept { return FaultAction::kNotMine; }
+
+  // Whether the address lies in the goroutine's stack, all parts of it. Like OnFault, it may run in a signal handler.
+  virtual bool Holds(const Stack& stack, uintptr_t address) const noexcept {
+    return address >= reinterpret_cast<uintptr_t>(stack.low) && address < reinterpret_cast<uintptr_t>(stack.top);
+  }
+  // OnFault answered kOverflow: how many bytes the goroutine may use at most.
+  virtual size_t LimitAt(const Stack& stack, uintptr_t /*address*/) const noexcept { return stack.size(); }
+
+  // Where needs_switch_hooks. Whether `run` may be called at the upper end of a new stack, however deep it goes.
+  virtual bool MayBegin(void (*)(void*)) const { return true; }
+  // On a goroutine's stack: calls f(argument) where any code may run.
+  virtual void CallWithRoom(void (*f)(void*), void* argument) { f(argument); }
 
   // The goroutine is parked with its stack pointer at `sp`. Returns the bytes given back.
   virtual size_t Shrink(Stack&, uintptr_t /*sp*/) { return 0; }

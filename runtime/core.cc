@@ -24,6 +24,7 @@
 #include "runtime/live_cores.h"
 #include "runtime/panic.h"
 #include "runtime/sanitizers.h"
+#include "runtime/segments.h"
 #include "runtime/trace/recorder.h"
 
 namespace gyre::internal {
@@ -99,6 +100,7 @@ absl::Status Core::Start() {
   if (absl::Status status = stacks_->Start(proc_count_, stacks->options); !status.ok()) return status;
   if (absl::Status status = preemption_->Start(*this, preemption->options); !status.ok()) return status;
   policy_traits_ = policy_->traits();
+  stack_traits_ = stacks_->traits();
   preemption_traits_ = preemption_->traits();
   timed_ = policy_traits_.wants_times || virtual_;
   if (preemption_traits_.on_stack) {
@@ -129,6 +131,7 @@ absl::Status Core::Start() {
   idle_word_.store(kOneIdle * (proc_count_ - 1), std::memory_order_relaxed);
   coarse_now_.store(engine_->Now(), std::memory_order_relaxed);
   InstallFaultHandler();
+  if (stack_traits_.needs_switch_hooks) InstallTerminateHandler();
   absl::StatusOr<SchedTrace> sched_trace = SchedTrace::FromEnvironment();
   if (!sched_trace.ok()) return sched_trace.status();
   sched_trace_ = *sched_trace;
@@ -260,6 +263,7 @@ Machine* Core::NewMachine() {
 
 void Core::EnterMachine(Machine* m, Processor* p) {
   m->exceptions = reinterpret_cast<ExceptionGlobals*>(abi::__cxa_get_globals());
+  m->carries_limit = stack_traits_.needs_switch_hooks;
   if (m->system.stack.low == nullptr) sanitizers::AdoptThreadStack(&m->system);  // else the engine made it one
   m->tid.store(static_cast<int>(syscall(SYS_gettid)), std::memory_order_relaxed);
   m->p = p;

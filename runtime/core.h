@@ -227,6 +227,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   bool timed() const { return timed_; }
   bool is_virtual() const { return virtual_; }
   StackAllocator& stacks() { return *stacks_; }
+  const StackTraits& stack_traits() const { return stack_traits_; }
   PreemptionStrategy& preemption() { return *preemption_; }
   int proc_count() const { return proc_count_; }
   Processor& proc(ProcId id) { return procs_[id]; }
@@ -374,6 +375,7 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   std::unique_ptr<StackAllocator> stacks_;
   std::unique_ptr<PreemptionStrategy> preemption_;
   PolicyTraits policy_traits_;
+  StackTraits stack_traits_;
   PreemptionTraits preemption_traits_;
   bool timed_ = false;    // kWatchTimes
   bool virtual_ = false;  // the engine's time is: it is told what happens

@@ -61,7 +61,11 @@ int FramesOfParked(G* g, void** frames, int max) {
   frames[count++] = resumption.instruction;
   char* frame = resumption.frame;
   char* below = context;
-  while (count < max && frame > below && frame + 16 <= g->stack.top && reinterpret_cast<uintptr_t>(frame) % 8 == 0) {
+  // Where a stack has several parts, the next frame need not lie higher.
+  const bool parts = g->core->stack_traits().needs_switch_hooks;
+  while (count < max && (parts ? frame != below : frame > below) && reinterpret_cast<uintptr_t>(frame) % 8 == 0 &&
+         g->core->stacks().Holds(g->stack, reinterpret_cast<uintptr_t>(frame)) &&
+         g->core->stacks().Holds(g->stack, reinterpret_cast<uintptr_t>(frame) + 15)) {
     void* return_address = reinterpret_cast<void**>(frame)[1];
     if (return_address == nullptr) break;
     frames[count++] = return_address;

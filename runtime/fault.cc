@@ -25,17 +25,22 @@ struct sigaction previous_segv;
 struct sigaction previous_bus;
 
 // The faulting goroutine's frames, by its frame pointers: the top of a stack that overflowed is worth more than its middle.
-int FramesFrom(const ucontext_t* at, const Stack& stack, void** frames, int max) {
+int FramesFrom(const ucontext_t* at, G* g, void** frames, int max) {
 #if defined(__x86_64__)
   int count = 0;
   frames[count++] = reinterpret_cast<char*>(at->uc_mcontext.gregs[REG_RIP]) + 1;
   char* frame = reinterpret_cast<char*>(at->uc_mcontext.gregs[REG_RBP]);
-  char* below = stack.low;
-  while (count < max && frame >= below && frame + 16 <= stack.top) {
+  char* below = nullptr;
+  // Where a stack has several parts, the next frame need not lie higher.
+  const bool parts = g->core->stack_traits().needs_switch_hooks;
+  const auto holds = [g](char* address) {
+    return g->core->stacks().Holds(g->stack, reinterpret_cast<uintptr_t>(address));
+  };
+  while (count < max && (parts ? frame != below : frame > below) && holds(frame) && holds(frame + 15)) {
     void* return_address = reinterpret_cast<void**>(frame)[1];
     if (return_address == nullptr) break;
     frames[count++] = return_address;
-    below = frame + 1;
+    below = frame;
     frame = *reinterpret_cast<char**>(frame);
   }
   return count;
@@ -44,14 +49,15 @@ int FramesFrom(const ucontext_t* at, const Stack& stack, void** frames, int max)
 #endif
 }
 
-[[noreturn]] void ReportOverflow(G* g, FaultAction action, const ucontext_t* at) {
+[[noreturn]] void ReportOverflow(G* g, FaultAction action, uintptr_t address, const ucontext_t* at) {
   constexpr int kFrames = 50;
   void* frames[kFrames];
-  const int count = FramesFrom(at, g->stack, frames, kFrames);
+  const int count = FramesFrom(at, g, frames, kFrames);
   const std::string who = absl::StrCat("goroutine ", g->id, g->name != nullptr ? absl::StrCat(" (", g->name, ")") : "");
   std::string text;
   if (action == FaultAction::kOverflow) {
-    text = absl::StrCat("runtime: ", who, " stack exceeds ", g->stack.size(), "-byte limit\nfatal error: stack overflow\n\n");
+    text = absl::StrCat("runtime: ", who, " stack exceeds ", g->core->stacks().LimitAt(g->stack, address),
+                        "-byte limit\nfatal error: stack overflow\n\n");
   } else {
     text = absl::StrCat("runtime: ", who, " stack cannot grow: no memory\nfatal error: out of memory\n\n");
   }
@@ -78,7 +84,9 @@ void OnFault(int signal, siginfo_t* info, void* context) {
     const FaultAction action = g->core->stacks().OnFault(g->stack, reinterpret_cast<uintptr_t>(info->si_addr));
     if (running) ChangeState<GState::kCopyStack, GState::kRunning>(g->state, g);
     if (action == FaultAction::kRetry) return;
-    if (action != FaultAction::kNotMine) ReportOverflow(g, action, static_cast<ucontext_t*>(context));
+    if (action != FaultAction::kNotMine) {
+      ReportOverflow(g, action, reinterpret_cast<uintptr_t>(info->si_addr), static_cast<ucontext_t*>(context));
+    }
   }
   PassOn(signal == SIGSEGV ? previous_segv : previous_bus, signal, info, context);
 }

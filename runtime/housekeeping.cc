@@ -147,7 +147,7 @@ Nanos Core::KeepHouse(Nanos now, bool busy) {
     house.parked_before = now - kParkedFor;
     // What was spawned in a second may be spawned in the next.
     const uint64_t wanted = std::max(spawned - house.spawned, kFewStacks);
-    house.trimming = stacks_->Stats().cached > wanted;
+    house.trimming = !ran || stacks_->Stats().cached > wanted;  // few, but perhaps large
     house.keep = wanted * kUsualResidence;
     house.dispatches = dispatches;
     house.spawned = spawned;

@@ -27,6 +27,7 @@ struct Machine {
   Processor* p = nullptr;                  // the one it holds: its own field
   std::atomic<Processor*> given{nullptr};  // the one that somebody gives it
   ExceptionGlobals* exceptions = nullptr;  // the thread's, as the C++ ABI keeps them
+  bool carries_limit = false;              // switches carry the limit, see StackTraits
   G* next = nullptr;                       // handed by a goroutine that left: to be run at once
 
   // See handoff.cc.

@@ -1,4 +1,5 @@
-// What the sanitizers must be told at every switch, so that their reports can be trusted. Empty in ordinary builds.
+// What the sanitizers must be told at every switch, so that their reports can be trusted. Empty in ordinary builds, but for a
+// look at whether Valgrind runs the program.
 #ifndef GYRE_RUNTIME_SANITIZERS_H_
 #define GYRE_RUNTIME_SANITIZERS_H_
 
@@ -25,8 +26,14 @@ inline constexpr bool kAddress = true;
 inline constexpr bool kAddress = false;
 #endif
 
+// Valgrind runs this program. It is told where stacks are, so that it does not take a switch for a huge frame.
+extern const bool on_valgrind;
+void RegisterWithValgrind(G* g);
+void DeregisterFromValgrind(G* g);
+
 // `g` has a stack now, and will be switched to.
 inline void NewStack([[maybe_unused]] G* g) {
+  if (on_valgrind) [[unlikely]] RegisterWithValgrind(g);
 #if defined(__SANITIZE_THREAD__)
   g->sanitizer_fiber = __tsan_create_fiber(0);
 #endif
@@ -38,6 +45,7 @@ inline void NewStack([[maybe_unused]] G* g) {
 
 // `g` will not run again; its stack is reused for something else.
 inline void EndStack([[maybe_unused]] G* g) {
+  if (on_valgrind) [[unlikely]] DeregisterFromValgrind(g);
 #if defined(__SANITIZE_THREAD__)
   __tsan_destroy_fiber(g->sanitizer_fiber);
 #endif

@@ -8,6 +8,7 @@
 #include "runtime/go.h"
 #include "runtime/panic.h"
 #include "runtime/park.h"
+#include "runtime/segments.h"
 #include "runtime/switch.h"
 #include "runtime/unwind.h"
 
@@ -172,6 +173,8 @@ void EnterGoroutine(Arrival arrival) {
   asm volatile(".cfi_undefined rip");  // nothing called this: unwinders stop here
   G* self = This().g;
   FinishSwitch(self, arrival);
+  if (self->core->stack_traits().needs_switch_hooks) [[unlikely]]
+    RunOnSegments(self);
   NoPreemptExit();
   try {
     self->run(self->closure);

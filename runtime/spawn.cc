@@ -27,13 +27,14 @@ namespace {
 
 constexpr size_t kColours = 16;
 constexpr size_t kColourStep = 64;
-constexpr size_t kLargeClosure = 2048;  // bytes from which a closure asks for a larger stack
+constexpr size_t kColoured = 16384;     // bytes from which a stack has a colour: smaller ones are not on page boundaries
+constexpr size_t kSmallClosure = 256;   // bytes up to which a closure fits into any stack
 constexpr size_t kStackSlack = 16384;   // that a goroutine may use at least beside a large closure
 
 uintptr_t ControlBlockOf(const Stack& stack) {
   const uintptr_t top = reinterpret_cast<uintptr_t>(stack.top);
   // Fibonacci hashing of the page number: neighbours get different colours.
-  const size_t colour = ((top >> 12) * uint64_t{0x9e3779b97f4a7c15}) >> 60;
+  const size_t colour = stack.size() < kColoured ? 0 : ((top >> 12) * uint64_t{0x9e3779b97f4a7c15}) >> 60;
   static_assert(kColours == size_t{1} << 4);
   return top - colour * kColourStep - sizeof(G);
 }
@@ -135,9 +136,9 @@ namespace {
 }
 
 // The bytes that its stack must have at least; 0: the usual will do.
-[[gnu::noinline]] size_t StackSizeFor(const GoOptions* options, size_t size, size_t align) {
+[[gnu::noinline]] size_t StackSizeFor(const Core* core, const GoOptions* options, size_t size, size_t align) {
   const size_t wanted = options != nullptr ? options->stack_size : 0;
-  if (wanted == 0 && size <= kLargeClosure) return 0;
+  if (wanted == 0 && size <= core->stack_traits().small_closure) return 0;
   return std::max(wanted, kStackSlack + size + align + sizeof(G) + kColours * kColourStep);
 }
 
@@ -165,8 +166,8 @@ G* NewGoroutine(Core* core, const GoOptions* options, size_t size, size_t align,
     p = nullptr;
   }
   size_t min = 0;
-  if (options != nullptr || size > kLargeClosure) [[unlikely]]
-    min = StackSizeFor(options, size, align);
+  if (options != nullptr || size > kSmallClosure) [[unlikely]]
+    min = StackSizeFor(core, options, size, align);
   Stack stack = core->stacks().Allocate(p != nullptr ? *p->stack_context : ForeignContext(), min);
   // Word by word: read as one vector, what the allocator has just stored as two words could not be forwarded to the
   // load.

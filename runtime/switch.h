@@ -11,6 +11,14 @@
 
 namespace gyre::internal {
 
+// The word that code compiled with -fsplit-stack compares its stack pointer with (StackTraits::needs_switch_hooks).
+inline void ExchangeSplitLimit([[maybe_unused]] uint64_t& old, [[maybe_unused]] uint64_t now) {
+#if defined(__x86_64__)
+  asm volatile("movq %%fs:0x70, %0" : "=r"(old));
+  asm volatile("movq %0, %%fs:0x70" : : "r"(now));
+#endif
+}
+
 // The first thing on the far side of every switch: the goroutine that was left is complete now, and may run elsewhere.
 [[gnu::always_inline]] inline void FinishSwitch(G* self, Arrival arrival) {
   sanitizers::FinishSwitch(self);
@@ -30,6 +38,7 @@ namespace gyre::internal {
   from->exceptions = *exceptions;
   *exceptions = to->exceptions;
   thread.g = to;
+  if (m->carries_limit) [[unlikely]] ExchangeSplitLimit(from->stack.cookie, to->stack.cookie);
   // Relaxed: only this machine may look at it, until `to` is published again.
   to->context.store(nullptr, std::memory_order_relaxed);
   sanitizers::StartSwitch(from, to);

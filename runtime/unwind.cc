@@ -7,8 +7,10 @@
 #include <cxxabi.h>
 #include <unwind.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <mutex>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +20,7 @@
 #include "runtime/panic.h"
 #include "runtime/park.h"
 #include "runtime/sanitizers.h"
+#include "runtime/segments.h"
 
 namespace gyre::internal {
 
@@ -73,6 +76,16 @@ void ContinueGoexit(_Unwind_Reason_Code, _Unwind_Exception* exception) {
   }
 }
 
+std::terminate_handler other_terminate_handler;
+
+[[noreturn]] void OnTerminate() {
+  if (G* self = This().g; self != nullptr && self->kind == GKind::kGoroutine && std::current_exception() != nullptr) {
+    DieOfException();
+  }
+  other_terminate_handler();
+  std::abort();
+}
+
 }  // namespace
 
 void EndedByThrowing() {
@@ -80,6 +93,41 @@ void EndedByThrowing() {
   // object of that type that the handler's reference could be bound to.)
   if (std::current_exception() == nullptr) throw;
   DieOfException();
+}
+
+void InstallTerminateHandler() {
+  static std::once_flag once;
+  std::call_once(once, [] { other_terminate_handler = std::set_terminate(&OnTerminate); });
+}
+
+static void RunToEnd(G* self) {
+  try {
+    self->run(self->closure);
+  } catch (...) {
+    EndedByThrowing();
+  }
+  self->core->ExitGoroutine(self);
+}
+
+void RunOnSegments(G* self) {
+  StackAllocator& stacks = self->core->stacks();
+  if (!stacks.MayBegin(self->run)) {
+    stacks.CallWithRoom(
+        [](void* g) {
+          NoPreemptExit();
+          RunToEnd(static_cast<G*>(g));
+        },
+        self);
+  }
+  stacks.CallWithRoom([](void*) { NoPreemptExit(); }, nullptr);
+  self->run(self->closure);
+  stacks.CallWithRoom(
+      [](void* g) {
+        G* self = static_cast<G*>(g);
+        self->core->ExitGoroutine(self);
+      },
+      self);
+  __builtin_unreachable();
 }
 
 }  // namespace gyre::internal

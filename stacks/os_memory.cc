@@ -10,6 +10,12 @@
 #include <cerrno>
 #include <cstdlib>
 
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
+
 namespace gyre::stacks {
 namespace {
 
@@ -17,6 +23,8 @@ namespace {
 constexpr int kPidfdSelf = -10001;
 
 }  // namespace
+
+bool OsMemory::OnValgrind() noexcept { return RUNNING_ON_VALGRIND != 0; }
 
 void* OsMemory::Map(size_t bytes) noexcept {
   void* start = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -46,7 +46,8 @@ class OsMemory {
   virtual bool AdviseVector(absl::Span<const iovec> ranges, int advice) noexcept;
 
  private:
-  std::atomic<bool> no_vector_{false};       // the kernel refused AdviseVector once
+  static bool OnValgrind() noexcept;
+  std::atomic<bool> no_vector_{OnValgrind()};  // the kernel refused AdviseVector once, or Valgrind does not know it
   std::atomic<bool> barrier_ready_{false};  // this process has registered for it
 };
 

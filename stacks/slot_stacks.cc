@@ -17,8 +17,10 @@ constexpr size_t kLargestJump = size_t{1} << 20;
 
 }  // namespace
 
-absl::Status SlotStacks::StartSlots(int procs, size_t usable, absl::string_view guard, size_t guard_bytes) {
+absl::Status SlotStacks::StartSlots(int procs, size_t usable, absl::string_view guard, size_t guard_bytes,
+                                    absl::Span<const size_t> more) {
   static_assert(kMinUsable << (kPowerClasses - 1) == kMaxUsable);
+  static_assert(kPowerClasses + 1 == kFurtherClasses);
   absl::Status status = guard_.Start(guard, os_);
   if (!status.ok()) return status;
   std::vector<SizeClass> classes;
@@ -29,6 +31,7 @@ absl::Status SlotStacks::StartSlots(int procs, size_t usable, absl::string_view 
   usual_ = RoundUpToPage(usable);
   add(usual_);
   for (int i = 0; i < kPowerClasses; ++i) add(kMinUsable << i);
+  for (size_t bytes : more) add(bytes);
   return pool_.Start(procs, std::move(classes), os_, *this);
 }
 

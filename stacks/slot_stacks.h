@@ -48,7 +48,13 @@ class SlotStacks : public StackAllocator, private SlotKeeper {
   static constexpr size_t kMaxUsable = size_t{1} << 30;
 
   // `usable`: of a stack for which nobody asked more or less. `guard_bytes` is rounded up.
-  absl::Status StartSlots(int procs, size_t usable, absl::string_view guard, size_t guard_bytes);
+  // `more`: the usable sizes of further classes, from kFurtherClasses on.
+  absl::Status StartSlots(int procs, size_t usable, absl::string_view guard, size_t guard_bytes,
+                          absl::Span<const size_t> more = {});
+  static constexpr int kFurtherClasses = 18;
+
+  Slot TakeSlot(ProcContext& p, int size_class) { return pool_.Take(p, size_class); }
+  void GiveSlot(ProcContext& p, Slot slot) { pool_.Give(p, slot); }
 
   Stack ToStack(Slot slot) const {
     return {.low = slot.top() - pool_.size_class(slot.size_class()).usable, .top = slot.top(), .cookie = slot.bits()};

@@ -125,7 +125,8 @@ TEST(Selections, AreWorkloadsWithTheirParameters) {
 
 TEST(Selections, ThatAreWrongSayWhatIsRight) {
   EXPECT_EQ(ParseSelections({"skinet"}).status().message(),
-            "there is no workload \"skinet\" (did you mean skynet?); there are: echo, hashtree, pingpong, pipeline, service, "
+            "there is no workload \"skinet\" (did you mean skynet?); there are: deepstack, echo, "
+            "hashtree, hotsplit, parked, pingpong, pipeline, service, "
             "sieve, "
             "skynet");
   EXPECT_EQ(ParseSelections({"leaves=3"}).status().message(),

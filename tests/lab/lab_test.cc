@@ -87,8 +87,8 @@ TEST(List, IsWrittenAsJson) {
   const Ended ended = Lab("list --json");
   EXPECT_EQ(ended.code, 0);
   const JsonValue json = Json(ended.out);
-  EXPECT_EQ(Names(json["workloads"]),
-            (std::vector<std::string>{"echo", "hashtree", "pingpong", "pipeline", "service", "sieve", "skynet"}));
+  EXPECT_EQ(Names(json["workloads"]), (std::vector<std::string>{"deepstack", "echo", "hashtree", "hotsplit", "parked",
+                                                                "pingpong", "pipeline", "service", "sieve", "skynet"}));
   for (const JsonValue& scheduler : json["schedulers"].items()) {
     EXPECT_FALSE(scheduler["help"].text().empty());
     if (scheduler["name"].text() != "gmp") continue;
@@ -298,9 +298,12 @@ TEST(Mistakes, GetASentenceAndExitCode2) {
   const std::pair<const char*, const char*> mistakes[] = {
       {"runn", "there is no subcommand \"runn\" (did you mean run?); there are: list, run, compare"},
       {"help runn", "there is no subcommand \"runn\" (did you mean run?); there are: list, run, compare"},
-      {"run", "run needs a workload; there are: echo, hashtree, pingpong, pipeline, service, sieve, skynet"},
-      {"run skyent", "there is no workload \"skyent\" (did you mean skynet?); there are: echo, hashtree, "},
-      {"run skynet sieve", "run takes one workload; compare takes several; there are: echo, hashtree, "},
+      {"run",
+       "run needs a workload; there are: deepstack, echo, hashtree, hotsplit, parked, pingpong, pipeline, service, "
+       "sieve, "
+       "skynet"},
+      {"run skyent", "there is no workload \"skyent\" (did you mean skynet?); there are: deepstack, echo, hashtree, "},
+      {"run skynet sieve", "run takes one workload; compare takes several; there are: deepstack, echo, hashtree, "},
       {"run leaves=5", "the parameter leaves=5 comes before any workload"},
       {"run skynet leafs=5", "workload skynet has no option \"leafs\""},
       {"run skynet leaves=0", "workload skynet: leaves=0 is out of range; it may be from 1 to 1000000000"},

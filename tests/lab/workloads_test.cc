@@ -115,6 +115,41 @@ TEST(PingPong, CatchesAWrongAnswer) {
   ExpectCaught("pingpong", "rounds=10");
 }
 
+TEST(HotSplit, CountsCalls) {
+  ExpectAnswer("hotsplit", "depths=30 calls=100", "6000");
+}
+
+TEST(HotSplit, WritesALineForEachDepth) {
+  const std::string file = absl::StrCat(::testing::TempDir(), "/hotsplit.csv");
+  const RunResult result =
+      RunOne("hotsplit", absl::StrCat("depths=3 calls=10 csv=", file), gyre::testing::SmallMatrix()[0]);
+  ASSERT_EQ(result.outcome, Outcome::kOk) << result.error;
+  std::ifstream csv(file);
+  std::string line;
+  std::getline(csv, line);
+  EXPECT_EQ(line, "depth,ns_per_call\r");
+  int lines = 0;
+  while (std::getline(csv, line)) EXPECT_EQ(line.rfind(absl::StrCat(lines++, ","), 0), 0u) << line;
+  EXPECT_EQ(lines, 3);
+}
+
+TEST(HotSplit, SaysWhichFileItCannotWrite) {
+  const RunResult result = RunOne("hotsplit", "depths=1 calls=1 csv=/nowhere/file", gyre::testing::SmallMatrix()[0]);
+  EXPECT_EQ(result.outcome, Outcome::kFailed);
+  EXPECT_NE(result.error.find("csv=/nowhere/file"), std::string::npos) << result.error;
+}
+
+TEST(DeepStack, ReadsWhatItWrote) {
+  const RunResult first = RunOne("deepstack", "goroutines=3 kib=64 patience_s=0", gyre::testing::SmallMatrix()[0]);
+  ASSERT_EQ(first.outcome, Outcome::kOk) << first.error;
+  ExpectAnswer("deepstack", "goroutines=3 kib=64 patience_s=0", first.answer);
+}
+
+TEST(Parked, WakesAll) {
+  const int goroutines = Scaled(1000);
+  ExpectAnswer("parked", absl::StrCat("goroutines=", goroutines), absl::StrCat(goroutines));
+}
+
 TEST(Pipeline, KeepsItemsInOrder) {
   const std::string words = absl::StrCat("stages=4 buffer=8 items=", Scaled(500));
   // The checksum, by one configuration; all others must agree, and each has compared it with a loop's.

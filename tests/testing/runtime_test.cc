@@ -111,6 +111,12 @@ void Append(std::vector<Config>& all, const std::vector<Config>& more) {
 
 }  // namespace
 
+// Whether this build, with its sanitizer perhaps, can have them.
+static bool StacksWorkHere(const std::string& spec) {
+  const auto stacks = MakeStackAllocator(spec);
+  return stacks.ok() && !absl::IsFailedPrecondition(stacks->plugin->Start(1, stacks->options));
+}
+
 std::vector<Config> SmallMatrix() {
   bool fixed;
   return WithProcs(Asked(&fixed));
@@ -139,6 +145,7 @@ std::vector<Config> Matrix() {
         Config config = asked;
         config.*which = plugin.name;
         config.procs = procs;
+        if (kind == PluginKind::kStack && !StacksWorkHere(plugin.name)) continue;
         configs.push_back(config);
       }
     }
