@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
           gyre::lab::RunCommand(),
           gyre::lab::CompareCommand(),
           gyre::lab::SimulateCommand(),
+          gyre::lab::ExploreCommand(),
       },
       std::vector<std::string>(argv + 1, argv + argc));
 }
