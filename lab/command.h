@@ -32,6 +32,8 @@ Command RunCommand();
 Command CompareCommand();
 Command SimulateCommand();
 Command ExploreCommand();
+Command SweepCommand();
+Command CalibrateCommand();
 
 // Runs the lab with the command line's words, without the program's name.
 int LabMain(const std::vector<Command>& commands, const std::vector<std::string>& arguments);

@@ -96,8 +96,6 @@ class Engine {
   virtual uint32_t Choose(uint32_t) { return 0; }
   // What the engine counts.
   virtual void AddStats(RuntimeStats*) const {}
-  // Where processors take their random choices from; null: each from its own generator.
-  virtual ChoiceSource* choices() { return nullptr; }
 };
 
 // One kind of engine. "threads" is always there; others register themselves before main begins, where they are linked in.

@@ -77,6 +77,8 @@ void SimulationEngine::Record(Event event, uint64_t who, uint64_t what) {
     hash ^= hash >> 29;
   }
   trace_hash_ = hash;
+  if (kept_ != nullptr) [[unlikely]]
+    kept_->push_back({hash, now_});
 }
 
 void SimulationEngine::Summarize() const {

@@ -22,6 +22,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "plugins/strategy.h"
 #include "runtime/engine.h"
@@ -69,6 +70,13 @@ class SimulationEngine final : public Engine {
     stats->trace_hash = trace_hash_;
   }
   void Failed(const std::string& report, void* const* frames, int frame_count) override;
+
+  // The trace hash after each event, with its time, from now on.
+  struct TracePoint {
+    uint64_t hash;
+    Nanos now;
+  };
+  void KeepTrace(std::vector<TracePoint>* kept) { kept_ = kept; }
 
   // A panic that nobody catches, a fatal error and a deadlock end the run, not the process: failure() tells.
   void CatchFailures() { catch_failures_ = true; }
@@ -122,6 +130,7 @@ class SimulationEngine final : public Engine {
   bool catch_failures_ = false;
   std::string failure_;
   uint64_t trace_hash_ = 0;
+  std::vector<TracePoint>* kept_ = nullptr;
   uint64_t events_ = 0;          // that are in it
   uint64_t first_id_ = 0;        // of the runtime's goroutines, see Record
   uint64_t at_one_instant_ = 0;  // events since the clock moved

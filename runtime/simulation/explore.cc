@@ -39,7 +39,7 @@ class Explorer {
     config.procs = 1;
     strategy.BeginRun(longest_);
     run.failure = internal::simulation::RunSimulation(
-                      config, &strategy,
+                      config, &strategy, [](auto&) {},
                       [&](const SimulationEngine& engine) {
                         const Chooser& chooser = *engine.chooser();
                         run.schedule = chooser.Schedule();

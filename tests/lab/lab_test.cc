@@ -102,6 +102,56 @@ TEST(Simulate, RefusesWhatCannotBe) {
       absl::StrContains(Lab("run service requests=10 generator=thread --engine=simulation").err, "kernel thread"));
 }
 
+// ---- sweep ----
+
+TEST(Sweep, ShowsHowItGrows) {
+  const std::string page = TempFile("sweep.html");
+  const Ended ended =
+      Lab(absl::StrCat("sweep skynet leaves=300 --over=procs=1..4 --schedulers=gmp,global --figures=time_ns,switches "
+                       "--engine=simulation --json --html=",
+                       page));
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  const JsonValue workload = Json(ended.out)["workloads"].items().at(0);
+  ASSERT_EQ(workload["series"].items().size(), 2u);
+  for (const JsonValue& series : workload["series"].items()) {
+    ASSERT_EQ(series["points"].items().size(), 3u);
+    EXPECT_LT(series["growth"]["time_ns"]["exponent"].number(), 0) << "more processors need less time";
+  }
+  const std::string html = Contents(page);
+  EXPECT_TRUE(absl::StrContains(html, "<svg ")) << html;
+  EXPECT_FALSE(absl::StrContains(html, "<script"));
+  unlink(page.c_str());
+  const Ended csv =
+      Lab("sweep service requests=200 --over=load=0.2..0.8+0.2 --engine=simulation --procs=8 --schedulers=gmp --csv");
+  EXPECT_EQ(csv.code, 0) << csv.err;
+  EXPECT_TRUE(absl::StrContains(csv.out, "sojourn_p99_ns_exponent")) << csv.out;
+}
+
+TEST(Sweep, MistakesGetASentence) {
+  for (const auto& [words, sentence] : std::vector<std::pair<const char*, const char*>>{
+           {"sweep", "sweep needs a workload"},
+           {"sweep sieve --over=procs", "write NAME=1,2,4"},
+           {"sweep sieve --over=procs=1..9999", "not a number of processors"},
+           {"sweep sieve --over=primse=1..4", "did you mean primes?"},
+           {"sweep sieve --over=procs=1..4 --procs=2", "leave out --procs"},
+           {"sweep sieve primes=5 --over=procs=1..2 --figures=nosuch", "no run has a figure \"nosuch\""}}) {
+    const Ended ended = Lab(words);
+    EXPECT_EQ(ended.code, 2) << words;
+    EXPECT_TRUE(absl::StrContains(ended.err, sentence)) << words << ": " << ended.err;
+  }
+}
+
+// ---- calibrate ----
+
+TEST(Calibrate, PrintsAFlagThatTheSimulatorTakes) {
+  const Ended ended = Lab("calibrate");
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  const size_t at = ended.out.find("--engine=simulation:switch=");
+  ASSERT_NE(at, std::string::npos) << ended.out;
+  const std::string flag = ended.out.substr(at, ended.out.find('\n', at) - at);
+  EXPECT_EQ(Lab(absl::StrCat("run sieve primes=10 --procs=4 ", flag)).code, 0) << flag;
+}
+
 // ---- explore ----
 
 TEST(Explore, FindsShrinksAndShowsAgain) {

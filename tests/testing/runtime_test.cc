@@ -69,7 +69,15 @@ void Append(std::vector<Config>& all, const std::vector<Config>& more) { all.ins
 
 std::vector<Config> SmallMatrix() {
   bool fixed;
-  return WithProcs(Asked(&fixed));
+  Config asked = Asked(&fixed);
+  std::vector<Config> configs = WithProcs(asked);
+  if (fixed) return configs;
+  asked.engine = kSimulation;
+  for (int procs : {1, 4}) {
+    asked.procs = procs;
+    configs.push_back(asked);
+  }
+  return configs;
 }
 
 std::vector<Config> Matrix() {
