@@ -31,6 +31,9 @@ Command ListCommand();
 Command RunCommand();
 Command CompareCommand();
 Command SimulateCommand();
+Command ExploreCommand();
+Command SweepCommand();
+Command CalibrateCommand();
 
 // Runs the lab with the command line's words, without the program's name.
 int LabMain(const std::vector<Command>& commands, const std::vector<std::string>& arguments);

@@ -13,6 +13,7 @@
 #include "lab/command.h"
 #include "lab/json.h"
 #include "lab/output_flags.h"
+#include "lab/program.h"
 #include "lab/table.h"
 #include "lab/version.h"
 #include "lab/workload.h"
@@ -130,6 +131,9 @@ std::vector<Section> Sections() {
     workloads.entries.push_back({workload.name, workload.help, "", AllParameters(workload)});
   }
   sections.push_back(std::move(workloads));
+  Section programs{"Programs (explore)", "programs", {}};
+  for (const Program& program : Programs()) programs.entries.push_back({program.name, program.help, "", {}});
+  sections.push_back(std::move(programs));
   return sections;
 }
 
@@ -211,7 +215,7 @@ Command ListCommand() {
   return {
       .name = "list",
       .arguments = "[--json[=FILE]]",
-      .summary = "shows the engines, schedulers, stacks, preemption and exploration strategies and workloads, with their options",
+      .summary = "shows the engines, schedulers, stacks, preemption and exploration strategies, workloads and programs, with their options",
       .description =
           "Each option is shown with its default. An option of a plug-in is written behind its name, with a colon:\n"
           "--scheduler=gmp:steal=one,runnext=off. A parameter of a workload is a word behind the workload's name:\n"

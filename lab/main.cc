@@ -24,6 +24,9 @@ int main(int argc, char** argv) {
           gyre::lab::RunCommand(),
           gyre::lab::CompareCommand(),
           gyre::lab::SimulateCommand(),
+          gyre::lab::ExploreCommand(),
+          gyre::lab::SweepCommand(),
+          gyre::lab::CalibrateCommand(),
       },
       std::vector<std::string>(argv + 1, argv + argc));
 }

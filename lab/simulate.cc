@@ -12,6 +12,7 @@
 #include "lab/child.h"
 #include "lab/command.h"
 #include "lab/comparison.h"
+#include "lab/explore_program.h"
 #include "lab/measure.h"
 #include "lab/selection.h"
 #include "lab/table.h"
@@ -92,7 +93,7 @@ constexpr char kReport[] = "simulation: ";
 
 // The configuration for the program's GYRE, with the engine's report on.
 std::string EnvironmentFor(Config config) {
-  absl::StrAppend(&config.engine, absl::StrContains(config.engine, ':') ? "," : ":", "report=on");
+  config.engine = WithEngineOption(config.engine, "report=summary");
   return config.ToString();
 }
 

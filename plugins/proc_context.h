@@ -9,24 +9,15 @@
 
 namespace gyre {
 
-// Where an engine that explores schedules takes every choice from.
-class ChoiceSource {
- public:
-  virtual ~ChoiceSource() = default;
-  virtual uint64_t Next() = 0;
-};
-
 // One per processor, real or virtual, and one per foreign thread (whose `id` is kNoProc). Used by one thread at a time.
 struct ProcContext {
   ProcId id = kNoProc;
   uint32_t tick = 0;  // counts the picks on this processor; wraps
   Nanos now = 0;      // the time of this call, where PolicyTraits::wants_times; else of some earlier moment
   uint64_t state = 0x9e3779b97f4a7c15;
-  ChoiceSource* choices = nullptr;
 
   // 64 uniform bits. (The generator is Marsaglia's xorshift64 with Vigna's multiplication, 2014.)
   uint64_t Random() {
-    if (choices != nullptr) [[unlikely]] return choices->Next();
     state ^= state >> 12;
     state ^= state << 25;
     state ^= state >> 27;

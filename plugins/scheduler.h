@@ -62,7 +62,6 @@ struct PolicyTraits {
   bool wants_task_hooks = false;   // TaskCreated, TaskExited, AttributesChanged
   bool wants_block_hook = false;   // TaskBlocked
   bool wants_times = false;        // Task::ready_at and ran_for, and an exact ProcContext::now (costs a clock read a switch)
-  bool wants_ticks = false;        // Tick
 };
 
 struct PolicyStats {
@@ -110,7 +109,6 @@ class SchedulerPolicy {
   virtual void TaskBlocked(ProcContext&, Task&) {}        // it parked; it is not enqueued
   virtual void TaskExited(ProcContext&, Task&) {}
   virtual void AttributesChanged(ProcContext&, Task&) {}  // priority, weight or deadline, of a task that runs
-  virtual void Tick(ProcContext&) {}                      // once a quantum on each busy processor, from its own thread
 
   virtual PolicyStats Stats() const { return {}; }        // any thread; may be slightly stale
   virtual void DumpState(StateWriter&) const {}           // any thread, approximate

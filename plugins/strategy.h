@@ -38,7 +38,8 @@ class ExplorationStrategy {
   // Called once, before anything else. An error is shown to the user, and nothing is run.
   virtual absl::Status Start(uint64_t seed, const PluginOptions& options) = 0;
 
-  virtual void BeginRun() {}
+  // A run begins. `longest`: how many decisions the longest run so far had to make; 0: this is the first.
+  virtual void BeginRun(uint64_t longest) { (void)longest; }
   // The number of an alternative, below `alternatives.count`.
   virtual uint32_t Choose(const Alternatives& alternatives) = 0;
   // The run is over. False: there is no schedule left that it would try.

@@ -83,7 +83,8 @@ absl::Status Core::Start() {
   if (config_.intercept && virtual_) {
     return absl::InvalidArgumentError("intercept=on: the kernel's calls take real time; it needs --engine=threads");
   }
-  proc_count_ = config_.procs != 0 ? config_.procs : std::min(UsableCpus(), Config::kMaxProcs);
+  proc_count_ = config_.procs != 0 ? config_.procs : engine_->DefaultProcs();
+  if (proc_count_ == 0) proc_count_ = std::min(UsableCpus(), Config::kMaxProcs);
   max_threads_ = config_.max_threads;
 
   auto policy = MakeScheduler(config_.scheduler);

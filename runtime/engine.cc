@@ -16,7 +16,10 @@ namespace {
 std::vector<EngineKind>& Kinds() {
   static auto* kinds = new std::vector<EngineKind>{
       {"threads", "kernel threads and the machine's clock", {},
-       [](const Config& config, const PluginOptions&) { return MakeThreadsEngine(config); }}};
+       [](const Config& config, const PluginOptions&, const std::string& inner) -> absl::StatusOr<std::unique_ptr<Engine>> {
+         if (!inner.empty()) return absl::InvalidArgumentError("engine threads holds no other one");
+         return MakeThreadsEngine(config);
+       }}};
   return *kinds;
 }
 
@@ -36,10 +39,9 @@ absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const Config& config) {
   for (const EngineKind& kind : Kinds()) {
     names.push_back(kind.name);
     if (kind.name != spec->name) continue;
-    if (spec->has_inner) return absl::InvalidArgumentError(absl::StrCat("engine ", kind.name, " holds no other one"));
     auto options = PluginOptions::Parse(absl::StrCat("engine ", kind.name), kind.options, spec->options);
     if (!options.ok()) return options.status();
-    return kind.make(config, *options);
+    return kind.make(config, *options, spec->inner);
   }
   return absl::InvalidArgumentError(absl::StrCat("unknown engine \"", spec->name, "\"", DidYouMean(spec->name, names),
                                                  "; there are: ", absl::StrJoin(names, ", ")));

@@ -72,6 +72,8 @@ class Engine {
   virtual void Work(Nanos d) = 0;
 
   // ---- Engines with virtual time only ----
+  // The number of processors where the configuration has none; 0: that of the machine.
+  virtual int DefaultProcs() const { return 0; }
   // Read once: whether the rest is to be called.
   virtual bool is_virtual() const { return false; }
   // The policy that is to be used instead of the configured one; null: none.
@@ -94,8 +96,6 @@ class Engine {
   virtual uint32_t Choose(uint32_t) { return 0; }
   // What the engine counts.
   virtual void AddStats(RuntimeStats*) const {}
-  // Where processors take their random choices from; null: each from its own generator.
-  virtual ChoiceSource* choices() { return nullptr; }
 };
 
 // One kind of engine. "threads" is always there; others register themselves before main begins, where they are linked in.
@@ -103,12 +103,14 @@ struct EngineKind {
   std::string name;
   std::string help;
   std::vector<OptionSpec> options;
-  std::unique_ptr<Engine> (*make)(const Config& config, const PluginOptions& options);
+  // `inner`: what the user wrote in parentheses behind the name; empty: nothing.
+  absl::StatusOr<std::unique_ptr<Engine>> (*make)(const Config& config, const PluginOptions& options,
+                                                  const std::string& inner);
 };
 bool RegisterEngine(EngineKind kind);  // returns true
 const std::vector<EngineKind>& ListEngines();
 
-// From config.engine, "simulation:switch=20ns,wake=5us". An unknown name or option is an error that lists the known ones.
+// From config.engine, "simulation:switch=20ns,wake=5us" or "simulation(pct:depth=2)". An unknown name or option is an error that lists the known ones.
 absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const Config& config);
 std::unique_ptr<Engine> MakeThreadsEngine(const Config& config);
 

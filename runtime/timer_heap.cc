@@ -139,17 +139,27 @@ void TimerHeap::SiftDown(size_t i) {
   Place(i, moving);
 }
 
+size_t TimerHeap::First() {
+  std::vector<size_t> equals;
+  for (size_t i = 0; i < heap_.size(); ++i) {
+    if (heap_[i].when == heap_.front().when) equals.push_back(i);
+  }
+  if (equals.size() == 1) return 0;
+  return equals[ChooseBelow(static_cast<uint32_t>(equals.size()))];
+}
+
 int TimerHeap::RunExpired(Nanos now) {
   RawLockHolder hold(lock_);
   int fired = 0;
   while (!heap_.empty() && heap_.front().when <= now) {
-    Timer* t = heap_.front().timer;
+    const size_t first = exploring.load(std::memory_order_relaxed) == 0 ? 0 : First();
+    Timer* t = heap_[first].timer;
     const bool periodic = t->period_ > 0;
     if (periodic) {
       // Ticks that nobody could take in time are dropped, as in Go.
       t->when_ += t->period_ * (1 + (now - t->when_) / t->period_);
-      heap_.front().when = t->when_;
-      SiftDown(0);
+      heap_[first].when = t->when_;
+      SiftDown(first);
       PublishEarliest();
     } else {
       Erase(t);

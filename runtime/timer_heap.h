@@ -55,6 +55,8 @@ class TimerHeap {
     heap_[i] = e;
     e.timer->index_ = static_cast<int32_t>(i);
   }
+  // Which of the timers of the earliest moment goes first: the front, unless schedules are explored.
+  size_t First() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void PublishEarliest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
 
   Core* core_ = nullptr;

@@ -138,7 +138,6 @@ void Core::MakeProcessors(int count) {
     Processor* p = ::new (static_cast<void*>(&procs_[id])) Processor;
     p->context.id = id;
     p->context.state = seeds_.Random() | 1;
-    p->context.choices = engine_->choices();
     // The stack allocator knows as many processors as there were at first.
     p->stack_context = id < stack_procs_ ? &p->context : &p->shared_context;
     p->shared_context.state = seeds_.Random() | 1;

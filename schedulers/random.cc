@@ -34,7 +34,7 @@ class RandomPolicy final : public SchedulerPolicy {
     if (size_.load(std::memory_order_relaxed) == 0) return {};
     SpinLockHolder hold(lock_);
     if (tasks_.empty()) return {};
-    // No choice, no random number: an engine that explores choices has nothing to explore here.
+    // No choice, no random number.
     const size_t i = tasks_.size() == 1 ? 0 : p.Below(static_cast<uint32_t>(tasks_.size()));
     Task* t = tasks_[i];
     tasks_[i] = tasks_.back();

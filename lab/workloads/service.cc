@@ -143,6 +143,10 @@ absl::StatusOr<Report> Run(WorkloadContext& context) {
   if (!plan.ok()) return plan.status();
   const std::string& generator = parameters.Choice("generator");
   const bool real_time = absl::StartsWith(context.runtime.config().engine, "threads");
+  if (generator == "thread" && !real_time) {
+    return absl::InvalidArgumentError(
+        "generator=thread: in the simulator time is virtual, and a kernel thread has another; use generator=goroutine");
+  }
   const bool from_thread = generator == "thread" || (generator == "auto" && real_time);
 
   PoissonArrivals arrivals(plan->per_second, Random(context.seed, 1));

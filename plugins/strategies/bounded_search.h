@@ -20,7 +20,7 @@ class BoundedSearch : public ExplorationStrategy {
 
   absl::Status Start(uint64_t, const PluginOptions&) override { return absl::OkStatus(); }
 
-  void BeginRun() override {
+  void BeginRun(uint64_t) override {
     at_ = 0;
     preemptions_ = 0;
   }

@@ -16,7 +16,7 @@ class Follow : public ExplorationStrategy {
   explicit Follow(Decisions decisions = {}) : decisions_(std::move(decisions)) {}
 
   absl::Status Start(uint64_t, const PluginOptions&) override { return absl::OkStatus(); }
-  void BeginRun() override { number_ = 0; }
+  void BeginRun(uint64_t) override { number_ = 0; }
   uint32_t Choose(const Alternatives& alternatives) override {
     const auto found = decisions_.find(number_++);
     // Another program than the one that was recorded may have fewer alternatives.

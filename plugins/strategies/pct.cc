@@ -6,7 +6,6 @@
 // finds it with a probability of at least 1 / (n k^(d-1)) among n goroutines and k decisions. Most bugs have a depth of
 // 1 to 3. k is not known before a program runs: it is the most that a run so far has needed, so the bound holds from
 // the second run on, for a program whose number of decisions does not grow.
-#include <algorithm>
 #include <set>
 #include <unordered_map>
 
@@ -24,10 +23,11 @@ class Pct final : public ExplorationStrategy {
     return absl::OkStatus();
   }
 
-  void BeginRun() override {
+  void BeginRun(uint64_t longest) override {
+    const auto steps = static_cast<uint32_t>(longest != 0 ? longest : kFirstGuess);
     priorities_.clear();
     change_at_.clear();
-    for (int64_t i = 0; i < changes_; ++i) change_at_.insert(random_.Below(static_cast<uint32_t>(longest_)));
+    for (int64_t i = 0; i < changes_; ++i) change_at_.insert(random_.Below(steps));
     step_ = 0;
     lowest_ = 0;
     favourite_ = 0;
@@ -35,27 +35,23 @@ class Pct final : public ExplorationStrategy {
   }
 
   uint32_t Choose(const Alternatives& alternatives) override {
+    const uint64_t step = step_++;
     if (alternatives.ids == nullptr) return random_.Below(alternatives.count);
     uint32_t best = Highest(alternatives);
     // Who waits for others by looping through runtime calls would keep them waiting for ever.
     favoured_ = alternatives.ids[best] == favourite_ ? favoured_ + 1 : 0;
-    if (change_at_.count(step_) != 0 || favoured_ > kPatience) {
+    if (change_at_.count(step) != 0 || favoured_ > kPatience) {
       priorities_[alternatives.ids[best]] = --lowest_;
       favoured_ = 0;
       best = Highest(alternatives);
     }
     favourite_ = alternatives.ids[best];
-    ++step_;
     return best;
-  }
-
-  bool EndRun() override {
-    longest_ = std::max(longest_, step_);
-    return true;
   }
 
  private:
   static constexpr uint64_t kPatience = 1000;
+  static constexpr uint64_t kFirstGuess = 16;  // decisions of the first run
 
   uint32_t Highest(const Alternatives& alternatives) {
     uint32_t best = 0;
@@ -73,7 +69,6 @@ class Pct final : public ExplorationStrategy {
 
   int64_t changes_ = 0;
   ProcContext random_;
-  uint64_t longest_ = 16;  // a guess, until a run has ended
   std::unordered_map<uint64_t, int64_t> priorities_;
   std::set<uint64_t> change_at_;
   uint64_t step_ = 0;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/dump.h"
+#include "runtime/simulation/source_lines.h"
 
 namespace gyre::internal::simulation {
 
@@ -86,6 +88,35 @@ Task* Chooser::Pick() {
 
 uint32_t Chooser::Draw(uint32_t n) {
   return n < 2 ? 0 : Choose({n, nullptr, false}, 0);
+}
+
+Decisions Chooser::Schedule() const {
+  Decisions schedule;
+  for (const Decision& decision : record_) schedule[decision.number] = decision.choice;
+  return schedule;
+}
+
+int Chooser::preemptions() const {
+  return static_cast<int>(
+      std::count_if(record_.begin(), record_.end(), [](const Decision& d) { return d.preemption; }));
+}
+
+std::string Chooser::Interleaving() const {
+  std::string text;
+  for (const Decision& decision : record_) {
+    absl::StrAppend(&text, "decision ", decision.number, ": ");
+    if (decision.to == 0) {
+      absl::StrAppend(&text, "the lot falls on number ", decision.choice, "\n");
+    } else if (!decision.preemption) {
+      absl::StrAppend(&text, "goroutine ", decision.to, " goes on\n");
+    } else {
+      absl::StrAppend(&text, "goroutine ", decision.from, " is stopped, goroutine ", decision.to, " goes on\n");
+      for (const std::string& line : SourceLines(decision.where)) {
+        absl::StrAppend(&text, "    ", line, "\n");
+      }
+    }
+  }
+  return text;
 }
 
 }  // namespace gyre::internal::simulation

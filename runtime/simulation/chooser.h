@@ -5,8 +5,10 @@
 #define GYRE_RUNTIME_SIMULATION_CHOOSER_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "plugins/decisions.h"
 #include "plugins/scheduler.h"
 #include "plugins/strategy.h"
 
@@ -24,7 +26,8 @@ struct Decision {
 
 class Chooser {
  public:
-  explicit Chooser(ExplorationStrategy* strategy) : strategy_(strategy) { strategy_->BeginRun(); }
+  // `strategy` has begun its run.
+  explicit Chooser(ExplorationStrategy* strategy) : strategy_(strategy) {}
 
   // The running goroutine, `current`, could be preempted here. True: it must give way; the next Pick is settled.
   bool WantsPreemption(const Task& current);
@@ -32,8 +35,11 @@ class Chooser {
   Task* Pick();
   uint32_t Draw(uint32_t n);
 
-  uint64_t decisions() const { return number_; }
-  const std::vector<Decision>& record() const { return record_; }
+  uint64_t decisions() const { return number_; }  // so far
+  Decisions Schedule() const;                     // that were not alternative 0
+  int preemptions() const;                        // among those
+  // A line for each of those, and where in the program the one was that was stopped.
+  std::string Interleaving() const;
 
  private:
   uint64_t NumberOf(const Task& t);

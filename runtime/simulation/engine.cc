@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "plugins/decisions.h"
+#include "plugins/registry.h"
 #include "plugins/spec.h"
 #include "runtime/core.h"
 #include "runtime/dump.h"
@@ -28,11 +30,13 @@ Nanos AddSaturated(Nanos a, Nanos b) {
 
 }  // namespace
 
-SimulationEngine::SimulationEngine(const Config& config, const PluginOptions& options, ExplorationStrategy* strategy)
+SimulationEngine::SimulationEngine(const Config& config, const PluginOptions& options, ExplorationStrategy* strategy,
+                                   std::unique_ptr<ExplorationStrategy> owned)
     : costs_(CostsFrom(options)),
       seed_(config.seed != 0 ? config.seed : 1),
       shuffle_ties_(options.Choice("ties") == "random"),
-      report_(options.Bool("report")) {
+      report_(options.Choice("report") == "summary" ? Reports::kSummary : Reports::kFailures),
+      owned_strategy_(std::move(owned)) {
   fibers_.emplace_back();
   current_ = &fibers_.front();
   current_->owner = this;
@@ -73,20 +77,25 @@ void SimulationEngine::Record(Event event, uint64_t who, uint64_t what) {
     hash ^= hash >> 29;
   }
   trace_hash_ = hash;
+  if (kept_ != nullptr) [[unlikely]]
+    kept_->push_back({hash, now_});
 }
 
-void SimulationEngine::Report() const {
-  if (!report_) return;
+void SimulationEngine::Summarize() const {
+  if (report_ != Reports::kSummary) return;
   std::fflush(nullptr);
   std::fprintf(stderr, "simulation: %s of virtual time, %llu events, trace %016llx\n",
                absl::FormatDuration(absl::Nanoseconds(now_)).c_str(), static_cast<unsigned long long>(events_),
                static_cast<unsigned long long>(trace_hash_));
+  if (chooser_ == nullptr) return;
+  std::fprintf(stderr, "simulation: schedule %s of %llu decisions, %d preemptions\n",
+               DecisionsToString(chooser_->Schedule()).c_str(), static_cast<unsigned long long>(chooser_->decisions()),
+               chooser_->preemptions());
 }
 
 void SimulationEngine::StopMonitor() {
-  Report();
+  Summarize();
 }
-
 // ---- time ----
 
 void SimulationEngine::Enqueue(Fiber* fiber, Nanos when) {
@@ -321,10 +330,7 @@ uint32_t SimulationEngine::Choose(uint32_t n) {
 
 bool SimulationEngine::Deadlocked() {
   if (waiter_ != nullptr) return true;  // whom ParkMachine wakes
-  if (!catch_failures_) {
-    Report();
-    return false;
-  }
+  if (!catch_failures_) return false;
   Core* core = This().m->core;
   failure_ = absl::StrCat("fatal error: ",
                           core->LiveGoroutines() == 0 ? "no goroutines (main called gyre::Goexit) - deadlock!"
@@ -336,7 +342,16 @@ bool SimulationEngine::Deadlocked() {
 
 void SimulationEngine::Failed(const std::string& report, void* const* frames, int frame_count) {
   G* g = This().g;
-  if (!catch_failures_) Report();
+  if (!catch_failures_) {
+    Summarize();
+    if (chooser_ != nullptr && report_ == Reports::kFailures) {
+      const std::string schedule = DecisionsToString(chooser_->Schedule());
+      std::fprintf(stderr,
+                   "simulation: this run departs from the plain schedule in the following:\n%s"
+                   "simulation: to see it again: --engine='simulation(replay:schedule=%s)'\n",
+                   chooser_->Interleaving().c_str(), schedule.c_str());
+    }
+  }
   if (!catch_failures_ || g == nullptr || g->kind != GKind::kGoroutine) return;
   failure_ = absl::StrCat(report, "\n\n", DumpGoroutines(frames, frame_count));
   g->core->MainEnded();
@@ -361,8 +376,11 @@ namespace {
 
 std::vector<OptionSpec> Options() {
   std::vector<OptionSpec> options = CostOptions();
-  options.push_back(
-      BoolOption("report", false, "at the end, print the virtual time, the number of events and their trace"));
+  options.push_back(ChoiceOption("report", {"failures", "summary"}, "failures",
+                                 "what is printed on standard error at the end: the schedule of an exploration that "
+                                 "failed, or always a summary"));
+  options.push_back(IntOption("decisions", 0, 0, int64_t{1} << 40,
+                              "for an exploration strategy: how many decisions the program takes; 0: not known"));
   options.push_back(
       ChoiceOption("ties", {"random", "fifo"}, "random", "who goes first of those whose moments are the same"));
   return options;
@@ -370,11 +388,30 @@ std::vector<OptionSpec> Options() {
 
 constexpr const char kName[] = "simulation";
 
-[[maybe_unused]] const bool registered =
-    RegisterEngine({kName, "virtual processors and virtual time on one kernel thread", Options(),
-                    [](const Config& config, const PluginOptions& options) -> std::unique_ptr<Engine> {
-                      return std::make_unique<SimulationEngine>(config, options);
-                    }});
+absl::StatusOr<std::unique_ptr<SimulationEngine>> Make(const Config& config, const PluginOptions& options,
+                                                       const std::string& spec) {
+  if (spec.empty()) return std::make_unique<SimulationEngine>(config, options, nullptr);
+  if (config.procs > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("engine simulation(", spec,
+                     "): an exploration runs on one virtual processor, which its strategy "
+                     "gives to any goroutine: procs=1, and not ",
+                     config.procs));
+  }
+  absl::StatusOr<Configured<ExplorationStrategy>> made = MakeStrategy(spec);
+  if (!made.ok()) return made.status();
+  ExplorationStrategy* strategy = made->plugin.get();
+  if (absl::Status status = strategy->Start(config.seed, made->options); !status.ok()) return status;
+  strategy->BeginRun(static_cast<uint64_t>(options.Int("decisions")));
+  return std::make_unique<SimulationEngine>(config, options, strategy, std::move(made->plugin));
+}
+
+[[maybe_unused]] const bool registered = RegisterEngine(
+    {kName,
+     "virtual processors and virtual time on one kernel thread; simulation(STRATEGY): one schedule of an exploration",
+     Options(),
+     [](const Config& config, const PluginOptions& options, const std::string& strategy)
+         -> absl::StatusOr<std::unique_ptr<Engine>> { return Make(config, options, strategy); }});
 
 }  // namespace
 
@@ -388,7 +425,8 @@ absl::StatusOr<std::unique_ptr<SimulationEngine>> MakeSimulationEngine(const Con
   }
   auto options = PluginOptions::Parse("engine simulation", Options(), spec->options);
   if (!options.ok()) return options.status();
-  return std::make_unique<SimulationEngine>(config, *options, strategy);
+  if (strategy != nullptr) return std::make_unique<SimulationEngine>(config, *options, strategy);
+  return Make(config, *options, spec->inner);
 }
 
 }  // namespace gyre::internal::simulation

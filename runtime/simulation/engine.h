@@ -2,6 +2,8 @@
 // machine whose programs are real.
 //
 //   --engine=simulation:switch=20ns,wake=5us --procs=256 --seed=7
+//   --engine='simulation(pct:depth=2)' --seed=7     one schedule, that an exploration strategy chooses
+//   (plugins/strategy.h)
 //
 // Every machine of the runtime is a fiber (fiber.h). One runs at a time; what it executes takes no virtual time, except
 // where the model says so: a switch, a steal, a wake-up, a preemption, a blocking call (costs.h), and gyre::Work. When
@@ -20,6 +22,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "plugins/strategy.h"
 #include "runtime/engine.h"
@@ -32,8 +35,10 @@ namespace gyre::internal::simulation {
 
 class SimulationEngine final : public Engine {
  public:
-  // `strategy`: explores, and outlives the engine; null: as the options say.
-  SimulationEngine(const Config& config, const PluginOptions& options, ExplorationStrategy* strategy = nullptr);
+  // `strategy`: explores, has begun its run, and outlives the engine; null: no exploration. `owned`: a strategy that
+  // may be that one.
+  SimulationEngine(const Config& config, const PluginOptions& options, ExplorationStrategy* strategy,
+                   std::unique_ptr<ExplorationStrategy> owned = nullptr);
   ~SimulationEngine() override;
 
   Nanos Now() override { return now_; }
@@ -52,6 +57,7 @@ class SimulationEngine final : public Engine {
   void Work(Nanos d) override;
 
   bool is_virtual() const override { return true; }
+  int DefaultProcs() const override { return chooser_ != nullptr ? 1 : 0; }
   void Charge(Cost cost) override;
   void Interrupt(Machine* m) override;
   void Dispatching(ProcId proc, const G& g) override;
@@ -64,6 +70,13 @@ class SimulationEngine final : public Engine {
     stats->trace_hash = trace_hash_;
   }
   void Failed(const std::string& report, void* const* frames, int frame_count) override;
+
+  // The trace hash after each event, with its time, from now on.
+  struct TracePoint {
+    uint64_t hash;
+    Nanos now;
+  };
+  void KeepTrace(std::vector<TracePoint>* kept) { kept_ = kept; }
 
   // A panic that nobody catches, a fatal error and a deadlock end the run, not the process: failure() tells.
   void CatchFailures() { catch_failures_ = true; }
@@ -94,13 +107,14 @@ class SimulationEngine final : public Engine {
   // All others are parked, and the current machine is about to.
   void ReadyWaiter();
   void Count();
-  void Report() const;
+  void Summarize() const;
   void Record(Event event, uint64_t who, uint64_t what);
 
   const Costs costs_;
   const uint64_t seed_;
   const bool shuffle_ties_;
-  const bool report_;
+  enum class Reports : uint8_t { kFailures, kSummary };
+  const Reports report_;
   Nanos now_ = 0;
   Fiber* current_;
   EventQueue queue_;
@@ -111,10 +125,12 @@ class SimulationEngine final : public Engine {
   int overdue_ = 0;            // fibers whose flag says so
   int active_ = 1;             // fibers that do not just wait for an unpark or a deadline
   G* waiter_ = nullptr;        // in WaitForOthers
+  const std::unique_ptr<ExplorationStrategy> owned_strategy_;
   std::unique_ptr<Chooser> chooser_;
   bool catch_failures_ = false;
   std::string failure_;
   uint64_t trace_hash_ = 0;
+  std::vector<TracePoint>* kept_ = nullptr;
   uint64_t events_ = 0;          // that are in it
   uint64_t first_id_ = 0;        // of the runtime's goroutines, see Record
   uint64_t at_one_instant_ = 0;  // events since the clock moved

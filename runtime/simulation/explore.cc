@@ -1,9 +1,11 @@
 #include "runtime/simulation/explore.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "plugins/decisions.h"
 #include "plugins/registry.h"
 #include "plugins/strategies/bounded_search.h"
@@ -12,51 +14,38 @@
 #include "runtime/panic.h"
 #include "runtime/simulation/chooser.h"
 #include "runtime/simulation/run_simulation.h"
-#include "runtime/simulation/source_lines.h"
+#include "runtime/simulation/shrink.h"
 
 namespace gyre {
 
 namespace {
 
-using internal::simulation::Decision;
+using internal::simulation::Chooser;
+using internal::simulation::ExploredRun;
 using internal::simulation::SimulationEngine;
 
-struct Run {
-  std::string failure;
-  std::vector<Decision> record;
-  uint64_t decisions = 0;
-
-  Decisions Schedule() const {
-    Decisions schedule;
-    for (const Decision& decision : record) schedule[decision.number] = decision.choice;
-    return schedule;
-  }
-  int Preemptions() const {
-    int count = 0;
-    for (const Decision& decision : record) count += decision.preemption;
-    return count;
-  }
-};
-
-// What kind of failure it is: numbers and names in its text may differ from run to run.
-std::string KindOf(const Run& run) {
-  return run.failure.substr(0, run.failure.find_first_of("0123456789\n"));
-}
+// Shrinking runs, at most.
+constexpr int kMostShrinkingRuns = 5000;
+constexpr int kMostRunsWithABound = 3000;
 
 class Explorer {
  public:
   Explorer(const ExploreOptions& options, absl::FunctionRef<void()> body) : options_(options), body_(body) {}
 
-  Run RunOnce(ExplorationStrategy& strategy) {
+  ExploredRun RunOnce(ExplorationStrategy& strategy, std::string* interleaving = nullptr) {
     constexpr absl::Duration kLongEnough = absl::Hours(1);
-    Run run;
+    ExploredRun run;
     Config config = options_.config;
     config.procs = 1;
+    strategy.BeginRun(longest_);
     run.failure = internal::simulation::RunSimulation(
-                      config, &strategy,
+                      config, &strategy, [](auto&) {},
                       [&](const SimulationEngine& engine) {
-                        run.record = engine.chooser()->record();
-                        run.decisions = engine.chooser()->decisions();
+                        const Chooser& chooser = *engine.chooser();
+                        run.schedule = chooser.Schedule();
+                        run.preemptions = chooser.preemptions();
+                        run.decisions = chooser.decisions();
+                        if (interleaving != nullptr) *interleaving = chooser.Interleaving();
                       },
                       [&] {
                         body_();
@@ -65,55 +54,27 @@ class Explorer {
                         if (NumGoroutine() > 1) Fatal(absl::StrCat("goroutines are left behind: ", NumGoroutine() - 1));
                       })
                       .failure;
+    longest_ = std::max(longest_, run.decisions);
     return run;
+  }
+
+  ExploredRun Follow(const Decisions& decisions, std::string* interleaving = nullptr) {
+    strategies::Follow follow(decisions);
+    return RunOnce(follow, interleaving);
   }
 
   // The failing run with the fewest preemptions, if that is found within a budget: all schedules with none are tried,
   // then all with one, and so on.
-  Run Fewest(Run run, int* runs) {
-    constexpr int kMostRuns = 3000;
-    const std::string kind = KindOf(run);
-    for (int bound = 0; bound < run.Preemptions(); ++bound) {
+  ExploredRun Fewest(ExploredRun run, int* runs) {
+    const std::string kind = run.Kind();
+    for (int bound = 0; bound < run.preemptions; ++bound) {
       strategies::BoundedSearch all(bound);
-      for (int i = 0; i < kMostRuns; ++i) {
-        Run attempt = RunOnce(all);
+      for (int i = 0; i < kMostRunsWithABound; ++i) {
+        ExploredRun attempt = RunOnce(all);
         ++*runs;
-        if (KindOf(attempt) == kind) return attempt;
+        if (attempt.Kind() == kind) return attempt;
         if (!all.EndRun()) break;
       }
-    }
-    return run;
-  }
-
-  // Takes away what can be taken away of the decisions of `run`, first in large pieces, then one by one (Zeller and
-  // Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002). Those that remain are all needed.
-  Run Shrink(Run run, int* runs) {
-    constexpr int kMostRuns = 5000;
-    const std::string kind = KindOf(run);
-    Decisions needed = run.Schedule();
-    for (size_t piece = std::max<size_t>(needed.size() / 2, 1); !needed.empty() && *runs < kMostRuns;) {
-      bool smaller = false;
-      for (size_t begin = 0; begin < needed.size() && *runs < kMostRuns;) {
-        Decisions candidate;
-        size_t index = 0;
-        for (const auto& decision : needed) {
-          if (index < begin || index >= begin + piece) candidate.insert(decision);
-          ++index;
-        }
-        strategies::Follow replay(std::move(candidate));
-        Run attempt = RunOnce(replay);
-        ++*runs;
-        // What it did, which may be less than what it was told: a decision that never came is not on the record.
-        if (KindOf(attempt) == kind && attempt.record.size() < needed.size()) {
-          needed = attempt.Schedule();
-          run = std::move(attempt);
-          smaller = true;
-        } else {
-          begin += piece;
-        }
-      }
-      if (!smaller && piece == 1) break;
-      piece = std::max<size_t>(std::min(piece / 2, needed.size()), 1);
     }
     return run;
   }
@@ -121,25 +82,8 @@ class Explorer {
  private:
   const ExploreOptions& options_;
   const absl::FunctionRef<void()> body_;
+  uint64_t longest_ = 0;  // decisions of a run so far
 };
-
-std::string Interleaving(const Run& run) {
-  std::string text;
-  for (const Decision& decision : run.record) {
-    absl::StrAppend(&text, "decision ", decision.number, ": ");
-    if (decision.to == 0) {
-      absl::StrAppend(&text, "the lot falls on number ", decision.choice, "\n");
-    } else if (!decision.preemption) {
-      absl::StrAppend(&text, "goroutine ", decision.to, " goes on\n");
-    } else {
-      absl::StrAppend(&text, "goroutine ", decision.from, " is stopped, goroutine ", decision.to, " goes on\n");
-      for (const std::string& line : internal::simulation::SourceLines(decision.where)) {
-        absl::StrAppend(&text, "    ", line, "\n");
-      }
-    }
-  }
-  return text;
-}
 
 template <typename T>
 T ValueOrThrow(absl::StatusOr<T> value) {
@@ -168,9 +112,10 @@ Exploration Explore(const ExploreOptions& options, absl::FunctionRef<void()> bod
   std::unique_ptr<ExplorationStrategy> strategy = StrategyFor(options);
   Exploration result;
   Explorer explorer(options, body);
-  Run run;
+  ExploredRun run;
   const int runs = options.replay.empty() ? options.runs : 1;
-  while (result.runs < runs && !result.failed && !result.exhausted) {
+  const absl::Time give_up = absl::Now() + options.budget;
+  while (result.runs < runs && !result.failed && !result.exhausted && absl::Now() < give_up) {
     run = explorer.RunOnce(*strategy);
     ++result.runs;
     result.failed = !run.failure.empty();
@@ -178,16 +123,17 @@ Exploration Explore(const ExploreOptions& options, absl::FunctionRef<void()> bod
   }
   if (!result.failed) return result;
   if (options.shrink && options.replay.empty()) {
-    run = explorer.Shrink(std::move(run), &result.shrinking_runs);
+    const auto follow = [&](const Decisions& decisions) { return explorer.Follow(decisions); };
+    run = Shrink(std::move(run), follow, kMostShrinkingRuns, &result.shrinking_runs);
     run = explorer.Fewest(std::move(run), &result.shrinking_runs);
     // Fewer preemptions may have come with other departures that nothing needs.
-    run = explorer.Shrink(std::move(run), &result.shrinking_runs);
+    run = Shrink(std::move(run), follow, kMostShrinkingRuns, &result.shrinking_runs);
   }
   result.failure = run.failure;
-  result.schedule = DecisionsToString(run.Schedule());
-  result.preemptions = run.Preemptions();
+  result.schedule = DecisionsToString(run.schedule);
+  result.preemptions = run.preemptions;
   result.decisions = run.decisions;
-  result.interleaving = Interleaving(run);
+  explorer.Follow(run.schedule, &result.interleaving);
   return result;
 }
 

@@ -20,6 +20,7 @@
 #include <string>
 
 #include "absl/functional/function_ref.h"
+#include "absl/time/time.h"
 #include "plugins/config.h"
 
 namespace gyre {
@@ -29,7 +30,8 @@ struct ExploreOptions {
   std::string strategy =
       "random";  // a plug-in, with options: fifo, random, pct:depth=2, dfs:bound=1 (plugins/strategy.h)
   uint64_t seed = 1;
-  int runs = 10'000;   // at most
+  int runs = 10'000;                                 // at most
+  absl::Duration budget = absl::InfiniteDuration();  // of real time, until a failure; shrinking it comes on top
   bool leaks = false;  // a goroutine that is left an hour after the body has returned is a failure
   bool shrink = true;
   std::string replay = "";  // not empty: run this schedule, once ("-": the plain one); `strategy` does not count

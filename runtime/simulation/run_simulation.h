@@ -9,9 +9,10 @@
 
 namespace gyre::internal::simulation {
 
-// `strategy`: null, or who chooses (on one processor). `look` is called after the run.
+// `strategy`: null, or who chooses (on one processor). `before` and `after` are called with the engine, around the run.
 SimulationResult RunSimulation(const Config& config, ExplorationStrategy* strategy,
-                               absl::FunctionRef<void(const SimulationEngine&)> look, absl::FunctionRef<void()> body);
+                               absl::FunctionRef<void(SimulationEngine&)> before,
+                               absl::FunctionRef<void(const SimulationEngine&)> after, absl::FunctionRef<void()> body);
 
 }  // namespace gyre::internal::simulation
 

@@ -1,7 +1,11 @@
 #include "runtime/simulation/simulate.h"
 
+#include <algorithm>
+#include <stdexcept>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/core.h"
 #include "runtime/go.h"
 #include "runtime/panic.h"
@@ -13,7 +17,8 @@ namespace gyre {
 namespace internal::simulation {
 
 SimulationResult RunSimulation(const Config& given, ExplorationStrategy* strategy,
-                               absl::FunctionRef<void(const SimulationEngine&)> look, absl::FunctionRef<void()> body) {
+                               absl::FunctionRef<void(SimulationEngine&)> before,
+                               absl::FunctionRef<void(const SimulationEngine&)> after, absl::FunctionRef<void()> body) {
   constexpr int kDefaultProcs = 4;
   if (This().m != nullptr) Panic("gyre::Simulate: called from a goroutine");
   Config config = given;
@@ -26,6 +31,7 @@ SimulationResult RunSimulation(const Config& given, ExplorationStrategy* strateg
   absl::StatusOr<std::shared_ptr<Core>> core = Core::Create(config, *std::move(made));
   if (!core.ok()) throw std::invalid_argument(std::string(core.status().message()));
 
+  before(engine);
   SimulationResult result;
   (*core)->RunMain([&] {
     body();
@@ -35,7 +41,7 @@ SimulationResult RunSimulation(const Config& given, ExplorationStrategy* strateg
   result.elapsed = absl::Nanoseconds(engine.Now());
   result.stats = (*core)->Stats();
   result.trace_hash = result.stats.trace_hash;
-  look(engine);
+  after(engine);
   return result;
 }
 
@@ -43,7 +49,34 @@ SimulationResult RunSimulation(const Config& given, ExplorationStrategy* strateg
 
 SimulationResult Simulate(const SimulateOptions& options, absl::FunctionRef<void()> body) {
   return internal::simulation::RunSimulation(
-      options.config, nullptr, [](const auto&) {}, body);
+      options.config, nullptr, [](auto&) {}, [](const auto&) {}, body);
+}
+
+std::string CheckRepeatable(const SimulateOptions& options, absl::FunctionRef<void()> body) {
+  std::vector<internal::simulation::SimulationEngine::TracePoint> traces[2];
+  std::string failures[2];
+  for (int run = 0; run < 2; ++run) {
+    failures[run] =
+        internal::simulation::RunSimulation(
+            options.config, nullptr, [&](auto& engine) { engine.KeepTrace(&traces[run]); }, [](const auto&) {}, body)
+            .failure;
+  }
+  const size_t common = std::min(traces[0].size(), traces[1].size());
+  size_t same = 0;
+  while (same < common && traces[0][same].hash == traces[1][same].hash) ++same;
+  if (same < common) {
+    return absl::StrCat("the runs differ from event ", same, " on, at ",
+                        absl::FormatDuration(absl::Nanoseconds(traces[0][same].now)),
+                        " of virtual time in the first and ",
+                        absl::FormatDuration(absl::Nanoseconds(traces[1][same].now)), " in the second");
+  }
+  if (traces[0].size() != traces[1].size()) {
+    return absl::StrCat("the first run has ", traces[0].size(), " events, the second ", traces[1].size(),
+                        ", which are the same as far as they go");
+  }
+  if (failures[0].empty() != failures[1].empty())
+    return "one run fails, the other does not, though their events are the same";
+  return "";
 }
 
 void Wait() {

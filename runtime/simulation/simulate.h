@@ -47,6 +47,11 @@ struct SimulationResult {
 // that is wrong.
 SimulationResult Simulate(const SimulateOptions& options, absl::FunctionRef<void()> body);
 
+// Runs body() twice, alike, and compares the two runs event for event. Empty if they were the same; else a sentence:
+// from which event and virtual time on they differ. What makes them differ is the body's: a clock, a random number or
+// an address that it did not get from here, or state that the first run left behind. Throws as Simulate does.
+std::string CheckRepeatable(const SimulateOptions& options, absl::FunctionRef<void()> body);
+
 // In a simulation: returns when every other goroutine is blocked, before virtual time moves on. A panic elsewhere, and
 // while another goroutine is in it.
 void Wait();

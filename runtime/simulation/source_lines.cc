@@ -49,7 +49,8 @@ bool IsOurs(absl::string_view function) {
   return absl::StartsWith(function, "gyre::internal") || absl::StartsWith(function, "gyre::Mutex") ||
          absl::StartsWith(function, "gyre::RWMutex") || absl::StartsWith(function, "gyre::Checkpoint") ||
          absl::StartsWith(function, "make_fcontext") || absl::StartsWith(function, "void gyre::internal") ||
-         absl::StartsWith(function, "absl::") || absl::StartsWith(function, "??");
+         absl::StartsWith(function, "RunClosure<") || absl::StartsWith(function, "absl::") ||
+         absl::StartsWith(function, "??");
 }
 
 }  // namespace
@@ -67,7 +68,7 @@ std::vector<std::string> SourceLines(const std::vector<void*>& return_addresses)
   // Two lines for each function: its name, and file:line.
   const std::vector<std::string> words = absl::StrSplit(answer, '\n', absl::SkipEmpty());
   for (size_t i = 0; i + 1 < words.size(); i += 2) {
-    if (IsOurs(words[i])) continue;
+    if (IsOurs(words[i]) || absl::StrContains(words[i + 1], "sync/wait_group.h:")) continue;
     const size_t slash = words[i + 1].rfind('/');
     lines.push_back(
         absl::StrCat(words[i], " (", slash == std::string::npos ? words[i + 1] : words[i + 1].substr(slash + 1), ")"));

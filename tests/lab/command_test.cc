@@ -15,6 +15,7 @@
 #include "lab/matrix.h"
 #include "lab/result.h"
 #include "lab/selection.h"
+#include "lab/sweep_result.h"
 #include "lab/workload.h"
 #include "tests/lab/json_checker.h"
 
@@ -181,6 +182,16 @@ std::string JsonOf(const RunResult& result) {
   WriteEnding(json, result);
   json.EndObject();
   return json.text();
+}
+
+TEST(PowerLaws, AreFitted) {
+  const std::vector<double> x = {1, 2, 4, 8}, halves = {80, 40, 20, 10}, squares = {3, 12, 48, 192}, flat = {5, 5, 5, 5};
+  EXPECT_NEAR(FitPowerLaw(x, halves).exponent, -1, 1e-9);
+  EXPECT_NEAR(FitPowerLaw(x, squares).exponent, 2, 1e-9);
+  EXPECT_NEAR(FitPowerLaw(x, squares).r_squared, 1, 1e-9);
+  EXPECT_NEAR(FitPowerLaw(x, flat).exponent, 0, 1e-9);
+  EXPECT_FALSE(FitPowerLaw({1, 2}, {1, 2}).known) << "two points are on every line";
+  EXPECT_FALSE(FitPowerLaw(x, {1, 2, 0, 4}).known);
 }
 
 TEST(RunResult, SurvivesJson) {

@@ -22,6 +22,7 @@ namespace {
 
 constexpr char kLab[] = "lab/lab";
 constexpr char kFaultyLab[] = "tests/lab/faulty_lab";
+constexpr char kRacyProgram[] = "tests/lab/racy_program";
 
 struct Ended {
   int code;
@@ -65,6 +66,160 @@ std::vector<std::string> Names(const JsonValue& list) {
   std::vector<std::string> names;
   for (const JsonValue& item : list.items()) names.push_back(item["name"].text());
   return names;
+}
+
+// ---- simulate ----
+
+TEST(Simulate, RepeatsItself) {
+  const Ended ended = Lab("simulate pingpong rounds=100 sieve primes=20 --procs=64 --schedulers=gmp,las --twice");
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_TRUE(absl::StrContains(ended.out, "Each of the 4 runs was done twice, and was the same, event for event."))
+      << ended.out;
+  EXPECT_TRUE(absl::StrContains(ended.out, "all with engine simulation")) << ended.out;
+  EXPECT_TRUE(absl::StrContains(ended.out, "events/s")) << ended.out;
+}
+
+TEST(Simulate, HasAThousandProcessors) {
+  const Ended ended =
+      Lab("simulate service requests=3000 load=0.5 --procs_list=256,1024 --schedulers=gmp,global --json");
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  const JsonValue rows = Json(ended.out)["rows"];
+  ASSERT_EQ(rows.items().size(), 4u);
+  for (const JsonValue& row : rows.items()) {
+    EXPECT_EQ(row["ok"].number(), 1);
+    EXPECT_EQ(row["runs"].items().at(0)["trace"].text().size(), 16u);
+  }
+}
+
+TEST(Simulate, RefusesWhatCannotBe) {
+  EXPECT_TRUE(absl::StrContains(Lab("simulate sieve --engine=threads").err, "runs on virtual processors"));
+  EXPECT_TRUE(absl::StrContains(Lab("simulate ./nothing").err, "cannot run ./nothing: No such file"));
+  const Ended other = Lab("simulate /bin/true");
+  EXPECT_EQ(other.code, 2);
+  EXPECT_TRUE(absl::StrContains(other.err, "must be a program of gyre::Main")) << other.err;
+  EXPECT_EQ(Lab("run service requests=10 generator=thread --engine=simulation").code, 2);
+  EXPECT_TRUE(
+      absl::StrContains(Lab("run service requests=10 generator=thread --engine=simulation").err, "kernel thread"));
+}
+
+// ---- sweep ----
+
+TEST(Sweep, ShowsHowItGrows) {
+  const std::string page = TempFile("sweep.html");
+  const Ended ended =
+      Lab(absl::StrCat("sweep skynet leaves=300 --over=procs=1..4 --schedulers=gmp,global --figures=time_ns,switches "
+                       "--engine=simulation --json --html=",
+                       page));
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  const JsonValue workload = Json(ended.out)["workloads"].items().at(0);
+  ASSERT_EQ(workload["series"].items().size(), 2u);
+  for (const JsonValue& series : workload["series"].items()) {
+    ASSERT_EQ(series["points"].items().size(), 3u);
+    EXPECT_LT(series["growth"]["time_ns"]["exponent"].number(), 0) << "more processors need less time";
+  }
+  const std::string html = Contents(page);
+  EXPECT_TRUE(absl::StrContains(html, "<svg ")) << html;
+  EXPECT_FALSE(absl::StrContains(html, "<script"));
+  unlink(page.c_str());
+  const Ended csv =
+      Lab("sweep service requests=200 --over=load=0.2..0.8+0.2 --engine=simulation --procs=8 --schedulers=gmp --csv");
+  EXPECT_EQ(csv.code, 0) << csv.err;
+  EXPECT_TRUE(absl::StrContains(csv.out, "sojourn_p99_ns_exponent")) << csv.out;
+}
+
+TEST(Sweep, MistakesGetASentence) {
+  for (const auto& [words, sentence] : std::vector<std::pair<const char*, const char*>>{
+           {"sweep", "sweep needs a workload"},
+           {"sweep sieve --over=procs", "write NAME=1,2,4"},
+           {"sweep sieve --over=procs=1..9999", "not a number of processors"},
+           {"sweep sieve --over=primse=1..4", "did you mean primes?"},
+           {"sweep sieve --over=procs=1..4 --procs=2", "leave out --procs"},
+           {"sweep sieve primes=5 --over=procs=1..2 --figures=nosuch", "no run has a figure \"nosuch\""}}) {
+    const Ended ended = Lab(words);
+    EXPECT_EQ(ended.code, 2) << words;
+    EXPECT_TRUE(absl::StrContains(ended.err, sentence)) << words << ": " << ended.err;
+  }
+}
+
+// ---- calibrate ----
+
+TEST(Calibrate, PrintsAFlagThatTheSimulatorTakes) {
+  const Ended ended = Lab("calibrate");
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  const size_t at = ended.out.find("--engine=simulation:switch=");
+  ASSERT_NE(at, std::string::npos) << ended.out;
+  const std::string flag = ended.out.substr(at, ended.out.find('\n', at) - at);
+  EXPECT_EQ(Lab(absl::StrCat("run sieve primes=10 --procs=4 ", flag)).code, 0) << flag;
+}
+
+// ---- explore ----
+
+TEST(Explore, FindsShrinksAndShowsAgain) {
+  const Ended found = Lab("explore lock-order --seed=3");
+  EXPECT_EQ(found.code, 1) << found.err;
+  EXPECT_TRUE(absl::StrContains(found.out, "fatal error: all goroutines are asleep - deadlock!")) << found.out;
+  EXPECT_TRUE(absl::StrContains(found.out, "with 1 preemptions")) << found.out;
+  EXPECT_TRUE(absl::StrContains(found.out, "(bugs.cc:")) << "source lines\n" << found.out;
+  const size_t at = found.out.find("\nreplay: ");
+  ASSERT_NE(at, std::string::npos);
+  const std::string schedule = found.out.substr(at + 9, found.out.find('\n', at + 1) - at - 9);
+  const Ended again = Lab(absl::StrCat("explore lock-order --json --replay=", schedule));
+  EXPECT_EQ(again.code, 1);
+  const JsonValue json = Json(again.out);
+  EXPECT_EQ(json["schedule"].text(), schedule);
+  EXPECT_EQ(json["runs"].number(), 1);
+}
+
+TEST(Explore, CorrectedProgramsPass) {
+  const Ended ended = Lab("explore lock-order-corrected --strategy=dfs:bound=1");
+  EXPECT_EQ(ended.code, 0) << ended.out;
+  EXPECT_TRUE(absl::StrContains(ended.out, "which are all that the strategy has")) << ended.out;
+}
+
+TEST(Explore, CountsSchedules) {
+  const Ended ended = Lab("explore lock-order two-locks --seeds=5 --strategies=random,pct:depth=2 --json");
+  EXPECT_EQ(ended.code, 1) << ended.err;
+  const JsonValue programs = Json(ended.out)["programs"];
+  ASSERT_EQ(programs.items().size(), 2u);
+  for (const JsonValue& program : programs.items()) {
+    ASSERT_EQ(program["strategies"].items().size(), 2u);
+    for (const JsonValue& strategy : program["strategies"].items()) EXPECT_EQ(strategy["found"].number(), 5);
+  }
+}
+
+TEST(Explore, TakesAProgramThatKnowsNothingOfIt) {
+  const Ended found = Lab(absl::StrCat("explore ", kRacyProgram, " --runs=500 -- 80"));
+  EXPECT_EQ(found.code, 1) << found.err;
+  EXPECT_TRUE(absl::StrContains(found.out, "panic: the balance is")) << found.out;
+  EXPECT_TRUE(absl::StrContains(found.out, "(racy_program.cc:")) << found.out;
+  const size_t at = found.out.find("\nreplay: ");
+  ASSERT_NE(at, std::string::npos) << found.out;
+  const std::string schedule = found.out.substr(at + 9, found.out.find('\n', at + 1) - at - 9);
+  EXPECT_EQ(Lab(absl::StrCat("explore ", kRacyProgram, " --replay=", schedule, " -- 80")).code, 1);
+  // The program alone, told by its environment.
+  const Ended alone =
+      RunProgram(kRacyProgram, "80", absl::StrCat("'GYRE=engine=simulation(replay:schedule=", schedule, ")'"));
+  EXPECT_EQ(alone.code, 2);
+  EXPECT_TRUE(absl::StrContains(alone.err, "to see it again: --engine='simulation(replay:schedule=")) << alone.err;
+}
+
+TEST(Explore, MistakesGetASentence) {
+  for (const auto& [words, sentence] : std::vector<std::pair<const char*, const char*>>{
+           {"explore", "there are: aba, "},
+           {"explore lock-ordre", "did you mean lock-order?"},
+           {"explore aba --strategy=pct:depht=2", "did you mean depth?"},
+           {"explore aba --procs=4", "one virtual processor"},
+           {"explore aba --replay=5", "\"5\" is no decision"},
+           {"explore aba --runs=0", "must be above 0"},
+           {"explore aba lock-order", "--seeds=N"},
+           {"explore /bin/true", "must be a program of gyre::Main"},
+           {"explore ./x --strategy=dfs", "process of its own"},
+           {"run sieve --engine='simulation(random)' --procs=4", "one virtual processor"},
+           {"run sieve --engine='threads(random)'", "holds no other one"}}) {
+    const Ended ended = Lab(words);
+    EXPECT_EQ(ended.code, 2) << words << ended.out;
+    EXPECT_TRUE(absl::StrContains(ended.err, sentence)) << words << ": " << ended.err;
+  }
 }
 
 // ---- list ----

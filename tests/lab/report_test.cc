@@ -6,12 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "lab/csv.h"
 #include "lab/distribution.h"
 #include "lab/json.h"
 #include "lab/machine.h"
 #include "lab/numbers.h"
+#include "lab/plot.h"
 #include "lab/random.h"
+#include "lab/sweep_range.h"
 #include "lab/table.h"
 #include "tests/lab/json_checker.h"
 
@@ -342,6 +345,36 @@ TEST(Machine, IsDescribed) {
   EXPECT_NE(machine.ToString().find(machine.cpu), std::string::npos);
   EXPECT_GT(PeakMemoryBytes(), 1u << 20);
   EXPECT_EQ(DateNow().size(), std::string("2024-05-01T12:34:56Z").size());
+}
+
+TEST(SweepRanges, AreReadInThreeForms) {
+  const auto texts = [](const char* text) {
+    const absl::StatusOr<SweepRange> range = ParseSweepRange(text);
+    return range.ok() ? absl::StrJoin(range->texts, " ") : std::string(range.status().message());
+  };
+  EXPECT_EQ(texts("procs=1,2,16"), "1 2 16");
+  EXPECT_EQ(texts("procs=1..64"), "1 2 4 8 16 32 64");
+  EXPECT_EQ(texts("load=0.1..0.9+0.2"), "0.1 0.3 0.5 0.7 0.9");
+  EXPECT_EQ(texts("mean=10us..40us"), "10us 20us 40us");
+  for (const char* wrong : {"procs", "=1", "procs=", "procs=a", "procs=4..1", "procs=0..8", "procs=1,1", "x=1..2+0",
+                            "x=1us,2ms", "x=1..9999999+1"}) {
+    EXPECT_NE(texts(wrong).find("write NAME=1,2,4"), std::string::npos) << wrong << ": " << texts(wrong);
+  }
+}
+
+TEST(Plots, AreSvgWithEverySeries) {
+  const std::string svg = PlotSvg({.title = "a<b",
+                                   .x_label = "procs",
+                                   .y_label = "time",
+                                   .logarithmic = true,
+                                   .series = {{"one", {{1, 10}, {2, 5}, {4, 0}}}, {"two & three", {{1, 1}, {4, 8}}}}});
+  EXPECT_NE(svg.find("a&lt;b"), std::string::npos);
+  EXPECT_NE(svg.find("two &amp; three"), std::string::npos);
+  EXPECT_EQ(svg.find("nan"), std::string::npos) << svg;
+  EXPECT_EQ(svg.find("inf"), std::string::npos) << svg;
+  size_t dots = 0;
+  for (size_t at = 0; (at = svg.find("<circle", at)) != std::string::npos; ++at) ++dots;
+  EXPECT_EQ(dots, 4u) << "a point that is not positive has no logarithm";
 }
 
 }  // namespace

@@ -138,24 +138,6 @@ TEST(TaskTest, PolicyBytesAreZeroAtFirstAndKept) {
   EXPECT_EQ(task.Policy<State>().runs, 7u);
 }
 
-class Counting final : public ChoiceSource {
- public:
-  uint64_t Next() override { return next_++ << 32; }
-
- private:
-  uint64_t next_ = 0;
-};
-
-TEST(ProcContextTest, ChoicesComeFromTheSourceWhereThereIsOne) {
-  Counting source;
-  ProcContext p;
-  const uint64_t state = p.state;
-  p.choices = &source;
-  EXPECT_EQ(p.Random(), 0u);
-  EXPECT_EQ(p.Random(), uint64_t{1} << 32);
-  EXPECT_EQ(p.state, state) << "the generator does not advance for choices that it did not make";
-}
-
 TEST(ProcContextTest, SameStateSameNumbers) {
   ProcContext a, b;
   a.state = b.state = 42;

@@ -59,7 +59,6 @@ class Model {
         Enqueue(id, TakeBlocked(), EnqueueReason::kUnblocked);
         return;
       case 3:
-        if (traits_.wants_ticks) h_.policy().Tick(h_.context(id));
         if (traits_.wants_task_hooks) {
           self->priority = static_cast<int32_t>(Below(5)) - 2;
           self->deadline = Below(2) == 0 ? kNever : h_.now + Below(1'000'000);

@@ -71,6 +71,17 @@ TEST(Determinism, AnotherProcessHasTheSameTraces) {
   EXPECT_NE(output.find(absl::StrCat("trace=", TraceOfSeeds(seeds), "\n")), std::string::npos) << output;
 }
 
+TEST(Determinism, IsChecked) {
+  EXPECT_EQ(CheckRepeatable({}, [] { MixedProgram(); }), "");
+  int state = 0;
+  const std::string difference = CheckRepeatable({}, [&] {
+    Sleep(absl::Milliseconds(1));
+    ++state;
+    for (int i = 0; i < state; ++i) Sleep(absl::Milliseconds(1));
+  });
+  EXPECT_NE(difference, "");
+}
+
 TEST(Determinism, EveryPolicyRepeatsItself) {
   for (const PluginInfo& plugin : ListPlugins(PluginKind::kScheduler)) {
     if (plugin.is_wrapper) continue;

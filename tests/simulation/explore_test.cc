@@ -11,12 +11,15 @@
 #include "plugins/decisions.h"
 #include "plugins/registry.h"
 #include "runtime/panic.h"
+#include "runtime/timer.h"
 #include "sync/mutex.h"
 #include "sync/wait_group.h"
 #include "tests/testing/runtime_test.h"
 
 // A run that fails abandons its goroutines where they are, with all that they own.
-extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
+extern "C" const char* __asan_default_options() {
+  return "detect_leaks=0";
+}
 
 namespace gyre {
 namespace {
@@ -126,6 +129,41 @@ TEST(Explore, ALoopThatWaitsForOthersEnds) {
     });
     EXPECT_FALSE(found.failed) << found.ToString();
   }
+}
+
+// Two timers of one moment: either may be first.
+TEST(Explore, TheOrderOfTimersIsAChoice) {
+  for (const char* strategy : {"random", "dfs:bound=0"}) {
+    SCOPED_TRACE(strategy);
+    const auto orders = [&](int wanted) {
+      return Explore({.strategy = strategy, .runs = 200}, [wanted] {
+        int first = 0;
+        struct Marker : internal::Timer {
+          Marker(int mark, int* where) : Timer(&Fire), mark(mark), where(where) {}
+          static void Fire(Timer* timer, Nanos) {
+            auto* marker = static_cast<Marker*>(timer);
+            if (*marker->where == 0) *marker->where = marker->mark;
+          }
+          const int mark;
+          int* const where;
+        };
+        Marker one(1, &first), two(2, &first);
+        const Nanos when = NowNanos() + 1'000'000;
+        one.Start(when);
+        two.Start(when);
+        Sleep(absl::Milliseconds(2));
+        if (first == wanted) Panic("found");
+      });
+    };
+    EXPECT_TRUE(orders(1).failed);
+    EXPECT_TRUE(orders(2).failed);
+  }
+}
+
+TEST(Explore, ABudgetOfNothingTriesNothing) {
+  ExploreOptions options;
+  options.budget = absl::ZeroDuration();
+  EXPECT_EQ(Explore(options, &LostUpdate).runs, 0);
 }
 
 TEST(Explore, BadOptionsGetASentence) {

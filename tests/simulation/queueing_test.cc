@@ -62,9 +62,15 @@ double MeanSojourn(const Queue& queue) {
   for (int i = 0; i < queue.jobs; ++i) {
     gaps[i] = exponential(1);
     switch (queue.service) {
-      case Service::kExponential: services[i] = exponential(1); break;
-      case Service::kDeterministic: services[i] = 1; break;
-      case Service::kHyperexponential: services[i] = uniform() < 0.2 ? exponential(3) : exponential(0.5); break;
+      case Service::kExponential:
+        services[i] = exponential(1);
+        break;
+      case Service::kDeterministic:
+        services[i] = 1;
+        break;
+      case Service::kHyperexponential:
+        services[i] = uniform() < 0.2 ? exponential(3) : exponential(0.5);
+        break;
     }
     all_gaps += gaps[i];
     all_services += services[i];
@@ -125,23 +131,23 @@ TEST_P(Queueing, MeanSojournIsExact) {
 
 constexpr double kService = 100'000;
 
-INSTANTIATE_TEST_SUITE_P(
-    FirstComeFirstServed, Queueing,
-    ::testing::Values(Queue{"MM1", 1, 0.3, Service::kExponential, kService, 200'000},
-                      Queue{"MM1", 1, 0.6, Service::kExponential, kService, 400'000},
-                      Queue{"MM1", 1, 0.9, Service::kExponential, kService, 2'000'000},
-                      Queue{"MMk", 4, 0.3, Service::kExponential, kService, 200'000},
-                      Queue{"MMk", 4, 0.6, Service::kExponential, kService, 400'000},
-                      Queue{"MMk", 4, 0.9, Service::kExponential, kService, 1'000'000},
-                      Queue{"MMk", 16, 0.9, Service::kExponential, kService, 1'000'000}),
-    [](const auto& info) {
-      return std::string(info.param.name) + std::to_string(info.param.servers) + "At" +
-             std::to_string(static_cast<int>(info.param.load * 100));
-    });
+INSTANTIATE_TEST_SUITE_P(FirstComeFirstServed, Queueing,
+                         ::testing::Values(Queue{"MM1", 1, 0.3, Service::kExponential, kService, 200'000},
+                                           Queue{"MM1", 1, 0.6, Service::kExponential, kService, 400'000},
+                                           Queue{"MM1", 1, 0.9, Service::kExponential, kService, 2'000'000},
+                                           Queue{"MMk", 4, 0.3, Service::kExponential, kService, 200'000},
+                                           Queue{"MMk", 4, 0.6, Service::kExponential, kService, 400'000},
+                                           Queue{"MMk", 4, 0.9, Service::kExponential, kService, 1'000'000},
+                                           Queue{"MMk", 16, 0.9, Service::kExponential, kService, 1'000'000}),
+                         [](const auto& info) {
+                           return std::string(info.param.name) + std::to_string(info.param.servers) + "At" +
+                                  std::to_string(static_cast<int>(info.param.load * 100));
+                         });
 
 // `slices` make up a mean service: sharing in turns has an error of the order of their inverse.
 Queue Sharing(const char* name, Service service, double load, int jobs, int slices) {
-  return {name, 1, load, service, slices * static_cast<double>(kQuantum), jobs, "global", "cooperative:quantum=50us", 1};
+  return {name, 1, load, service, slices * static_cast<double>(kQuantum), jobs, "global", "cooperative:quantum=50us",
+          1};
 }
 
 INSTANTIATE_TEST_SUITE_P(ProcessorSharing, Queueing,

@@ -119,7 +119,15 @@ static bool StacksWorkHere(const std::string& spec) {
 
 std::vector<Config> SmallMatrix() {
   bool fixed;
-  return WithProcs(Asked(&fixed));
+  Config asked = Asked(&fixed);
+  std::vector<Config> configs = WithProcs(asked);
+  if (fixed) return configs;
+  asked.engine = kSimulation;
+  for (int procs : {1, 4}) {
+    asked.procs = procs;
+    configs.push_back(asked);
+  }
+  return configs;
 }
 
 std::vector<Config> Matrix() {

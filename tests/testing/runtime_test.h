@@ -34,7 +34,7 @@ inline constexpr int kTimeoutSeconds = 120;
 // The configurations that GYRE_TEST runs under.
 std::vector<Config> Matrix();
 
-// A small part of it, one configuration for each number of processors: for bodies that take long.
+// A small part of it, one configuration for each number of processors, and two in the simulator: for bodies that take long.
 std::vector<Config> SmallMatrix();
 
 // Those of `configs` that are not for the simulator.
