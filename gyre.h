@@ -12,6 +12,8 @@
 #include "context/error.h"
 #include "context/semaphore.h"
 #include "runtime/blocking.h"
+#include "runtime/debug/pprof.h"
+#include "runtime/debug/server.h"
 #include "runtime/dump_state.h"
 #include "runtime/go.h"
 #include "runtime/main.h"

@@ -84,6 +84,7 @@ struct alignas(64) G : Task {
   uint32_t lock_count = 0;           // LockOSThread
   uint64_t creator_id = 0;
   void* creator_pc = nullptr;
+  std::atomic<const void*> labels{nullptr};  // a set of runtime/debug/labels.h, for profiles
   std::atomic<uint32_t> wake_word{0};  // kForeign: what its thread sleeps on
   uint32_t examined = 0;               // the monitor's: which park it has looked at last
   // trace/recorder.h. Not initialised: no recording has the number that memory may hold here, and a recording sets both.
