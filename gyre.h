@@ -12,6 +12,7 @@
 #include "context/error.h"
 #include "context/semaphore.h"
 #include "runtime/blocking.h"
+#include "runtime/debug/leak_check.h"
 #include "runtime/debug/pprof.h"
 #include "runtime/debug/server.h"
 #include "runtime/dump_state.h"

@@ -30,6 +30,7 @@ struct Command {
 Command ListCommand();
 Command RunCommand();
 Command CompareCommand();
+Command TopCommand();
 Command SimulateCommand();
 
 // Runs the lab with the command line's words, without the program's name.

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
           gyre::lab::ListCommand(),
           gyre::lab::RunCommand(),
           gyre::lab::CompareCommand(),
+          gyre::lab::TopCommand(),
           gyre::lab::SimulateCommand(),
       },
       std::vector<std::string>(argv + 1, argv + argc));

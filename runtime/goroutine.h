@@ -37,6 +37,8 @@ struct ExceptionGlobals {
 
 // Whether a goroutine with this saved context may be entered: it is not on a CPU, nor claimed.
 inline bool MayEnter(const void* context) { return reinterpret_cast<intptr_t>(context) > 0; }
+// Its stack pointer, claimed or not; 0 while it is on a CPU.
+inline uintptr_t StackPointerOf(const void* context) { return reinterpret_cast<uintptr_t>(context) & (~uintptr_t{0} >> 1); }
 
 enum class GKind : uint8_t {
   kGoroutine,
@@ -51,6 +53,10 @@ struct SavedRegisters {
   uint32_t mxcsr;
   uint16_t x87;
 };
+
+// Where control blocks lie below the tops of stacks: see spawn.cc.
+inline constexpr size_t kStackColours = 16;
+inline constexpr size_t kStackColourStep = 64;
 
 struct alignas(64) G : Task {
   // A machine's own stack, or a stand-in for a foreign thread.

@@ -25,8 +25,8 @@ namespace gyre::internal {
 
 namespace {
 
-constexpr size_t kColours = 16;
-constexpr size_t kColourStep = 64;
+constexpr size_t kColours = kStackColours;
+constexpr size_t kColourStep = kStackColourStep;
 constexpr size_t kLargeClosure = 2048;  // bytes from which a closure asks for a larger stack
 constexpr size_t kStackSlack = 16384;   // that a goroutine may use at least beside a large closure
 

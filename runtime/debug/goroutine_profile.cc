@@ -20,6 +20,13 @@ std::string StateText(const GoroutineRecord& goroutine) {
   return text;
 }
 
+std::string FrameText(const CodeFrame& frame) {
+  if (frame.file.empty()) return frame.function + "\n";
+  return absl::StrCat(frame.function, "\n\t", frame.file, ":", frame.line, "\n");
+}
+
+}  // namespace
+
 Profile::Labels LabelsOf(const GoroutineRecord& goroutine) {
   Profile::Labels labels;
   if (const auto* own = static_cast<const LabelMap*>(goroutine.labels)) labels.assign(own->begin(), own->end());
@@ -28,13 +35,6 @@ Profile::Labels LabelsOf(const GoroutineRecord& goroutine) {
   if (goroutine.name != nullptr) labels.emplace_back("name", goroutine.name);
   return labels;
 }
-
-std::string FrameText(const CodeFrame& frame) {
-  if (frame.file.empty()) return frame.function + "\n";
-  return absl::StrCat(frame.function, "\n\t", frame.file, ":", frame.line, "\n");
-}
-
-}  // namespace
 
 Profile GoroutineProfile(const std::vector<GoroutineRecord>& goroutines) {
   Profile profile({{"goroutine", "count"}}, {"goroutine", "count"}, 1);

@@ -15,6 +15,8 @@ inline constexpr size_t kMostGoroutines = 1 << 20;  // that a profile looks at
 // Labels: state, the reason of a wait, and the goroutine's own.
 Profile GoroutineProfile(const std::vector<GoroutineRecord>& goroutines);
 
+Profile::Labels LabelsOf(const GoroutineRecord& goroutine);
+
 // Go's debug=1: "goroutine profile: total N", then for each stack how many have it, and its functions. Of any profile;
 // `values` of a stack are printed in the order of its sample types.
 std::string CountedText(const std::string& head, const Profile& profile);

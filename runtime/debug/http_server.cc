@@ -130,8 +130,12 @@ class MicroHttpServer final : public HttpServer {
     }
     for (MHD_Connection* connection : due) {
       Request* request = waiting_[connection];
-      waiting_.erase(connection);
       request->answer = std::exchange(request->answer.then, nullptr)();
+      if (request->answer.then && now != kNever) {
+        request->due = MonotonicClock() + request->answer.wait;
+        continue;
+      }
+      waiting_.erase(connection);
       request->answered = true;
       connections_[connection].until = MonotonicClock() + kAnswerPatience;
       mhd_.resume_connection(connection);  // OnRequest is called again

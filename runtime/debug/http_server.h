@@ -25,8 +25,8 @@ struct HttpAnswer {
   std::string body;
   std::string file;  // under which name a browser saves it; empty: it shows it
 
-  // Set: this is no answer yet. `then` gives it, `wait` from now, and others are served meanwhile. It is called also if
-  // nobody waits for the answer any more, or the server stops.
+  // Set: this is no answer yet. `then` gives it, `wait` from now, or says to wait once more; others are served
+  // meanwhile. It is called also if nobody waits for the answer any more, or, then once, when the server stops.
   std::function<HttpAnswer()> then;
   Nanos wait = 0;
 };

@@ -7,6 +7,7 @@
 #include "runtime/core.h"
 #include "runtime/debug/cpu_profile.h"
 #include "runtime/debug/goroutine_profile.h"
+#include "runtime/debug/leak_records.h"
 #include "runtime/debug/profile.h"
 #include "runtime/debug/snapshot.h"
 #include "runtime/debug/source_symbols.h"
@@ -54,6 +55,28 @@ Profile ThreadCreateProfile() {
   return profile;
 }
 
+absl::StatusOr<std::string> LeakText(int debug) {
+  const absl::StatusOr<std::vector<LeakRecord>> leaks = FindLeakRecords(/*with_suspects=*/true);
+  if (!leaks.ok()) return leaks.status();
+  if (debug == 2) {
+    std::string text;
+    for (const LeakRecord& leak : *leaks) {
+      absl::StrAppend(&text, text.empty() ? "" : "\n", "# ", leak.certain ? "leaked" : "suspected", ": ", leak.why,
+                      "\n", TraceText(leak.goroutine));
+    }
+    return text;
+  }
+  Profile profile({{"goroutineleak", "count"}}, {"goroutineleak", "count"}, 1);
+  for (const LeakRecord& leak : *leaks) {
+    Profile::Labels labels = LabelsOf(leak.goroutine);
+    labels.emplace_back("leak", leak.certain ? "certain" : "suspected");
+    labels.emplace_back("reason", leak.why);
+    profile.Add(leak.goroutine.Frames(), {1}, labels, leak.goroutine.first_is_exact);
+  }
+  if (debug == 0) return profile.Encode();
+  return CountedText(absl::StrCat("goroutineleak profile: total ", leaks->size()), profile);
+}
+
 std::string GoroutineText(int debug) {
   std::string why;
   const std::vector<GoroutineRecord> all = TakeSnapshot(kMostGoroutines, &why);
@@ -87,6 +110,8 @@ const std::vector<Kind>& Profiles() {
   static const auto* kinds = new std::vector<Kind>{
       {"block", "where goroutines waited for channels and locks (SetBlockProfileRate, --block_profile_rate)"},
       {"goroutine", "all goroutines with their stacks; debug=2 for a trace of each"},
+      {"goroutineleak",
+       "goroutines that nothing can wake any more, for certain or suspected; debug=2 for a trace of each"},
       {"mutex", "whose unlocks others waited for (SetMutexProfileFraction, --mutex_profile_fraction)"},
       {"threadcreate", "what had kernel threads made"},
   };
@@ -95,6 +120,7 @@ const std::vector<Kind>& Profiles() {
 
 static absl::StatusOr<std::string> LookupHere(absl::string_view name, int debug) {
   if (name == "goroutine") return internal::GoroutineText(debug);
+  if (name == "goroutineleak") return internal::LeakText(debug);
   if (name == "block" || name == "mutex") {
     internal::ContentionProfile& profile = name == "block" ? internal::BlockProfile() : internal::MutexProfile();
     if (debug == 0) return internal::OfContention(profile).Encode();

@@ -1,6 +1,8 @@
 #include "runtime/debug/server.h"
 
+#include <atomic>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -8,9 +10,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "runtime/auxiliary_threads.h"
+#include "runtime/core.h"
 #include "runtime/debug/http_server.h"
 #include "runtime/debug/metrics.h"
 #include "runtime/debug/pprof.h"
+#include "runtime/live_cores.h"
 
 namespace gyre {
 
@@ -46,6 +51,7 @@ HttpAnswer Index() {
   for (const pprof::Kind& kind : pprof::Profiles()) add(absl::StrCat(kind.name, "?debug=1"), kind.name, kind.help);
   add("goroutine?debug=2", "full goroutine stack dump", "a trace of each goroutine, as a panic prints it");
   add("profile?seconds=5", "profile", "where CPU time goes, over so many seconds: for go tool pprof");
+  add("trace?seconds=1", "trace", "what every goroutine does, over so many seconds: for go tool trace");
   add("cmdline", "cmdline", "the command line");
   add("/metrics", "metrics", "the runtimes' counts, for Prometheus");
   return Html(absl::StrCat("<!DOCTYPE html>\n<html><head><title>", kRoot, "</title></head><body>\n<h1>", kRoot,
@@ -87,6 +93,57 @@ HttpAnswer CpuProfile(const HttpRequest& request) {
   return Later(*seconds, [] { return File(pprof::StopCpuProfile(), "profile"); });
 }
 
+// A profile that takes its time, on a thread of its own.
+struct Aside {
+  std::atomic<bool> done{false};
+  absl::StatusOr<std::string> profile = absl::UnknownError("");
+  internal::AuxiliaryThread thread;
+};
+
+HttpAnswer FinishAside(std::shared_ptr<Aside> aside, int debug);
+
+HttpAnswer WaitForAside(std::shared_ptr<Aside> aside, int debug) {
+  return Later(0.02, [aside, debug] {
+    return aside->done.load(std::memory_order_acquire) ? FinishAside(aside, debug) : WaitForAside(aside, debug);
+  });
+}
+
+HttpAnswer FinishAside(std::shared_ptr<Aside> aside, int debug) {
+  aside->thread.Join();
+  if (!aside->profile.ok()) return HttpError(503, std::string(aside->profile.status().message()));
+  if (debug == 0) return File(*std::move(aside->profile), "goroutineleak");
+  HttpAnswer answer;
+  answer.body = *std::move(aside->profile);
+  return answer;
+}
+
+HttpAnswer LeakProfile(int debug) {
+  auto aside = std::make_shared<Aside>();
+  const int error = aside->thread.Start("gyre-leaks", [raw = aside.get(), debug] {
+    raw->profile = pprof::Lookup("goroutineleak", debug);
+    raw->done.store(true, std::memory_order_release);
+  });
+  if (error != 0) return HttpError(503, absl::StrCat("cannot start a thread: ", std::strerror(error)));
+  return WaitForAside(std::move(aside), debug);
+}
+
+// Of the runtime that was there first.
+HttpAnswer Trace(const HttpRequest& request) {
+  const absl::StatusOr<double> seconds = Seconds(request, 1);
+  if (!seconds.ok()) return HttpError(400, std::string(seconds.status().message()));
+  std::shared_ptr<internal::Core> core;
+  internal::ForEachLiveCore([&](internal::Core* first) {
+    if (core == nullptr) core = first->shared_from_this();
+  });
+  if (core == nullptr) return HttpError(503, "no runtime is running");
+  if (absl::Status status = core->StartTrace(""); !status.ok()) return HttpError(503, std::string(status.message()));
+  return Later(*seconds, [core] {
+    std::string trace;
+    const absl::Status status = core->StopTrace(&trace);
+    return status.ok() ? File(std::move(trace), "trace") : HttpError(503, std::string(status.message()));
+  });
+}
+
 HttpAnswer CommandLine() {
   std::ifstream file("/proc/self/cmdline");
   HttpAnswer answer;
@@ -97,6 +154,7 @@ HttpAnswer CommandLine() {
 HttpAnswer NamedProfile(const std::string& name, const HttpRequest& request) {
   const absl::StatusOr<int> debug = Number(request, "debug", 0, 2);
   if (!debug.ok()) return HttpError(400, std::string(debug.status().message()));
+  if (name == "goroutineleak") return LeakProfile(*debug);
   absl::StatusOr<std::string> profile = pprof::Lookup(name, *debug);
   if (!profile.ok()) return HttpError(404, std::string(profile.status().message()));
   if (*debug == 0) return File(*std::move(profile), name);
@@ -117,6 +175,7 @@ HttpAnswer Answer(const HttpRequest& request) {
   if (path.rfind(kRoot, 0) != 0) return HttpError(404, absl::StrCat("there is nothing here: see ", kRoot));
   const std::string name = path.substr(sizeof(kRoot) - 1);
   if (name == "profile") return CpuProfile(request);
+  if (name == "trace") return Trace(request);
   if (name == "cmdline") return CommandLine();
   return NamedProfile(name, request);
 }

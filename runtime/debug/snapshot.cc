@@ -8,6 +8,7 @@
 #include "runtime/debug/page_vector.h"
 #include "runtime/debug/world_stop.h"
 #include "runtime/frame_walk.h"
+#include "runtime/jump.h"
 #include "runtime/live_cores.h"
 #include "runtime/no_preempt.h"
 
@@ -19,14 +20,13 @@ StackRange RangeOf(const G* g) {
   return {reinterpret_cast<uintptr_t>(g->stack.low), reinterpret_cast<uintptr_t>(g->stack.top)};
 }
 
-// What fcontext saves: the floating-point control words and r12..r15, rbx, then rbp and the return address.
-int FramesOfSaved(const G* g, uintptr_t context, void** frames, int max) {
-  const auto* saved = reinterpret_cast<const uintptr_t*>(context);
+int FramesOfSaved(const G* g, uintptr_t sp, void** frames, int max) {
+  const Resumption resumption = ResumptionOf(g, reinterpret_cast<void*>(sp));
   StackRange range = RangeOf(g);
-  range.low = context;
-  if (max == 0 || !range.Holds(context, 64)) return 0;
-  frames[0] = reinterpret_cast<void*>(saved[7]);
-  return WalkFrames(saved[6], range, frames, 1, max);
+  if (max == 0 || !range.Holds(sp, 1)) return 0;
+  range.low = sp;
+  frames[0] = resumption.instruction;
+  return WalkFrames(reinterpret_cast<uintptr_t>(resumption.frame), range, frames, 1, max);
 }
 
 int FramesOnCpu(const G* g, const StoppedThread& thread, void** frames, int max) {
@@ -58,7 +58,9 @@ int FramesInPlace(const G* g, const StoppedThread& thread, void** frames, int ma
   return WalkFrames(static_cast<uintptr_t>(registers[REG_RBP]), range, frames, 1, max);
 }
 
-void Record(const G* g, absl::Span<const StoppedThread> threads, GoroutineRecord* record) {
+}  // namespace
+
+void RecordOf(const G* g, absl::Span<const StoppedThread> threads, GoroutineRecord* record) {
   *record = GoroutineRecord();
   record->id = g->id;
   record->state = g->state.load(std::memory_order_acquire);
@@ -75,12 +77,10 @@ void Record(const G* g, absl::Span<const StoppedThread> threads, GoroutineRecord
   record->frame_count = FramesOf(g, threads, record->frames, GoroutineRecord::kMaxFrames, &record->first_is_exact);
 }
 
-}  // namespace
-
 int FramesOf(const G* g, absl::Span<const StoppedThread> threads, void** frames, int max, bool* exact) {
   *exact = false;
-  if (void* context = g->context.load(std::memory_order_acquire)) {
-    return FramesOfSaved(g, reinterpret_cast<uintptr_t>(context), frames, max);
+  if (const uintptr_t sp = StackPointerOf(g->context.load(std::memory_order_acquire)); sp != 0) {
+    return FramesOfSaved(g, sp, frames, max);
   }
   for (const StoppedThread& thread : threads) {
     if (RangeOf(g).Holds(thread.sp, 1)) {
@@ -105,7 +105,7 @@ std::vector<GoroutineRecord> TakeSnapshot(size_t most, std::string* why) {
       core->ForEachGoroutine([&](G* g) {
         if (records.full()) return;
         GoroutineRecord record;
-        Record(g, world.threads(), &record);
+        RecordOf(g, world.threads(), &record);
         records.Push(record);
       });
     });

@@ -43,6 +43,9 @@ struct GoroutineRecord {
 // (*why says so), goroutines that run have no frames, and the rest is approximate. Never more than `most`.
 std::vector<GoroutineRecord> TakeSnapshot(size_t most, std::string* why);
 
+// What is to be said of `g`. Also while the world is stopped.
+void RecordOf(const G* g, absl::Span<const StoppedThread> threads, GoroutineRecord* record);
+
 // The frames of `g`: parked, or on the CPU of one of `threads` (which are stopped). Sets *exact as above.
 int FramesOf(const G* g, absl::Span<const StoppedThread> threads, void** frames, int max, bool* exact);
 

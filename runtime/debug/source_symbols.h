@@ -32,8 +32,8 @@ struct Module {
 };
 
 struct Symbols {
-  std::vector<CodeFrame> frames;  // innermost inlined function first; never empty
-  const Module* module = nullptr;   // null: the address is in none
+  std::vector<CodeFrame> frames;   // innermost inlined function first; never empty
+  const Module* module = nullptr;  // null: the address is in none
 };
 
 // `pc`: of an instruction. For a return address, pass the address minus 1: the call is before it. The reference is good

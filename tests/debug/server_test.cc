@@ -40,7 +40,8 @@ TEST_F(DebugServerTest, TheIndexLinksToAllThatThereIs) {
   for (const char* path : {"/", "/debug/pprof", "/debug/pprof/"}) {
     const Reply reply = Get(address(), path);
     EXPECT_EQ(reply.status, 200) << path;
-    for (const char* name : {"goroutine", "block", "mutex", "threadcreate", "profile", "/metrics"}) {
+    for (const char* name :
+         {"goroutine", "goroutineleak", "block", "mutex", "threadcreate", "profile", "trace", "/metrics"}) {
       EXPECT_THAT(reply.body, HasSubstr(absl::StrCat(">", name[0] == '/' ? name + 1 : name, "</a>"))) << path;
     }
   }
@@ -51,7 +52,7 @@ TEST_F(DebugServerTest, ServesEveryProfile) {
   config.procs = 2;
   Runtime runtime(config);
   runtime.Run([&] {
-    for (const char* name : {"goroutine", "block", "mutex", "threadcreate"}) {
+    for (const char* name : {"goroutine", "goroutineleak", "block", "mutex", "threadcreate"}) {
       Reply reply;
       for (const char* debug : {"?debug=1", ""}) {
         std::thread([&] { reply = Get(address(), absl::StrCat("/debug/pprof/", name, debug)); }).join();
@@ -64,6 +65,9 @@ TEST_F(DebugServerTest, ServesEveryProfile) {
     std::thread([&] { reply = Get(address(), "/debug/pprof/profile?seconds=0.2"); }).join();
     EXPECT_EQ(reply.status, 200) << reply.body;
     EXPECT_EQ(ReadPprof(reply.body).period_type, "cpu/nanoseconds");
+    std::thread([&] { reply = Get(address(), "/debug/pprof/trace?seconds=0.2"); }).join();
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    EXPECT_EQ(reply.body.substr(0, 5), "go 1.");
     std::thread([&] { reply = Get(address(), "/debug/pprof/cmdline"); }).join();
     EXPECT_THAT(reply.body, HasSubstr("server_test"));
   });
