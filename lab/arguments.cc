@@ -103,6 +103,10 @@ const std::vector<FlagUse>& ConfigurationFlags() {
       {"seed", "N"},
       {"trace", "FILE"},
       {"plugin", "FILE,..."},
+      {"debug_http", "ADDRESS:PORT"},
+      {"debug_http_public", "true|false"},
+      {"block_profile_rate", "N"},
+      {"mutex_profile_fraction", "N"},
   };
   return *kFlags;
 }

@@ -30,6 +30,7 @@ struct Command {
 Command ListCommand();
 Command RunCommand();
 Command CompareCommand();
+Command TopCommand();
 Command SimulateCommand();
 Command ExploreCommand();
 Command SweepCommand();

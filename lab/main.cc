@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
           gyre::lab::ListCommand(),
           gyre::lab::RunCommand(),
           gyre::lab::CompareCommand(),
+          gyre::lab::TopCommand(),
           gyre::lab::SimulateCommand(),
           gyre::lab::ExploreCommand(),
           gyre::lab::SweepCommand(),

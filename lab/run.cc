@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "lab/version.h"
 #include "lab/workload.h"
 #include "plugins/flags.h"
+#include "runtime/debug/server.h"
 
 namespace gyre::lab {
 
@@ -73,6 +75,9 @@ absl::StatusOr<int> Run(const Arguments& arguments) {
   if (!parameters.ok()) return parameters.status();
   const absl::StatusOr<Config> config = ConfigFromFlags();
   if (!config.ok()) return config.status();
+
+  const absl::StatusOr<std::unique_ptr<DebugServer>> debug = DebugServer::StartFor(*config);
+  if (!debug.ok()) return debug.status();
 
   const std::string date = DateNow(), file = absl::GetFlag(FLAGS_json);
   const Execution execution = Execute(workload, *parameters, *config);

@@ -43,7 +43,9 @@ absl::Status UnknownKey(absl::string_view part, absl::string_view key) {
 const std::vector<std::string>& ConfigKeys() {
   static const auto* keys = new std::vector<std::string>{"scheduler", "stack",       "preemption", "engine",
                                                          "procs",     "max_threads", "seed",       "plugin",
-                                                         "trace",       "intercept"};
+                                                         "trace",       "intercept",
+                                                         "debug_http", "debug_http_public", "block_profile_rate",
+                                                         "mutex_profile_fraction"};
   return *keys;
 }
 
@@ -71,6 +73,16 @@ absl::Status Config::Set(absl::string_view key, absl::string_view value) {
     absl::StatusOr<int> count = ParseCount(key, value, 2, 1 << 20);
     if (!count.ok()) return count.status();
     max_threads = *count;
+  }
+  if (key == "debug_http") debug_http = std::string(value);
+  if (key == "debug_http_public" && !absl::SimpleAtob(value, &debug_http_public)) {
+    return absl::InvalidArgumentError(absl::StrCat("debug_http_public=", value, " is neither true nor false"));
+  }
+  if (int number; key == "block_profile_rate" || key == "mutex_profile_fraction") {
+    if (!absl::SimpleAtoi(value, &number) || number < 0 || number > kMaxRate) {
+      return absl::InvalidArgumentError(absl::StrCat(key, "=", value, " is not a whole number from 0 to ", kMaxRate));
+    }
+    (key == "block_profile_rate" ? block_profile_rate : mutex_profile_fraction) = static_cast<int>(number);
   }
   if (uint64_t number; key == "seed") {
     if (!absl::SimpleAtoi(value, &number)) {
@@ -126,6 +138,10 @@ std::string Config::ToString() const {
   for (const std::string& plugin : plugins) absl::StrAppend(&text, ",plugin=", plugin);
   if (trace != defaults.trace) absl::StrAppend(&text, ",trace=", trace);
   if (intercept) text += ",intercept=on";
+  if (!debug_http.empty()) absl::StrAppend(&text, ",debug_http=", debug_http);
+  if (debug_http_public) absl::StrAppend(&text, ",debug_http_public=true");
+  if (block_profile_rate != 0) absl::StrAppend(&text, ",block_profile_rate=", block_profile_rate);
+  if (mutex_profile_fraction != 0) absl::StrAppend(&text, ",mutex_profile_fraction=", mutex_profile_fraction);
   return text;
 }
 

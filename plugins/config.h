@@ -16,6 +16,7 @@ namespace gyre {
 
 struct Config {
   static constexpr int kMaxProcs = 4096;
+  static constexpr int kMaxRate = 1'000'000'000;  // of a profile
 
   std::string scheduler = "gmp";
   std::string stack = "contiguous";
@@ -27,6 +28,12 @@ struct Config {
   uint64_t seed = 0;   // 0: from the operating system, on the threads engine; 1, in the simulator
   std::vector<std::string> plugins;  // shared objects to load first
   bool intercept = false;  // C functions that block park goroutines, in programs linked with //runtime/intercept
+
+  // Looking into the program (runtime/debug). Read by gyre::Main.
+  std::string debug_http;          // where to serve profiles and metrics: 127.0.0.1:6060; empty: nowhere
+  bool debug_http_public = false;  // also on an address that other machines can reach
+  int block_profile_rate = 0;  // one wait recorded for each so many nanoseconds waited; 0: none
+  int mutex_profile_fraction = 0;  // one of so many contended unlocks recorded; 0: none
 
   // Applies "scheduler=gmp:steal=half,runnext=off,stack=fixed,procs=4". A part whose name is not a configuration key
   // belongs to the value before it, so a plug-in's options need no quoting. Later parts win; `plugin` adds.

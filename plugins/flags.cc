@@ -21,6 +21,14 @@ ABSL_FLAG(std::string, seed, "",
           "where random choices begin, a number (default: from the operating system; 1 in the simulator)");
 ABSL_FLAG(std::string, trace, "",
           "the file for a trace of the run: for `go tool trace`, or for Perfetto if its name ends in .json");
+ABSL_FLAG(std::string, debug_http, "",
+          "serves profiles, metrics and traces there, for browsers and go tool pprof: 127.0.0.1:6060 (port 0: any)");
+ABSL_FLAG(std::string, debug_http_public, "",
+          "true: --debug_http may be an address that other machines can reach (default false)");
+ABSL_FLAG(std::string, block_profile_rate, "",
+          "the block profile records one wait for each so many nanoseconds waited (1: all; default: none)");
+ABSL_FLAG(std::string, mutex_profile_fraction, "",
+          "the mutex profile records one of so many contended unlocks (1: all; default: none)");
 ABSL_FLAG(std::vector<std::string>, plugin, {}, "shared objects with plug-ins, comma-separated");
 ABSL_FLAG(std::string, intercept, "",
           "on: read, accept, sleep and other C functions that block park the goroutine that calls them, in programs that "
@@ -41,6 +49,10 @@ absl::StatusOr<Config> ConfigFromFlags() {
       {"seed", absl::GetFlag(FLAGS_seed)},
       {"trace", absl::GetFlag(FLAGS_trace)},
       {"intercept", absl::GetFlag(FLAGS_intercept)},
+      {"debug_http", absl::GetFlag(FLAGS_debug_http)},
+      {"debug_http_public", absl::GetFlag(FLAGS_debug_http_public)},
+      {"block_profile_rate", absl::GetFlag(FLAGS_block_profile_rate)},
+      {"mutex_profile_fraction", absl::GetFlag(FLAGS_mutex_profile_fraction)},
   };
   for (const std::string& file : absl::GetFlag(FLAGS_plugin)) given.emplace_back("plugin", file);
   for (const auto& [key, value] : given) {

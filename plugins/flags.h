@@ -1,5 +1,6 @@
 // The command-line flags that every gyre program takes: --scheduler, --stack, --preemption, --engine, --procs,
-// --max_threads, --seed, --trace, --plugin (may hold several files, comma-separated). They go over the environment variable
+// --max_threads, --seed, --trace, --plugin (may hold several files, comma-separated), --debug_http, --debug_http_public,
+// --block_profile_rate, --mutex_profile_fraction. They go over the environment variable
 // GYRE; a flag that is not given, or is empty, leaves what is there.
 #ifndef GYRE_PLUGINS_FLAGS_H_
 #define GYRE_PLUGINS_FLAGS_H_

@@ -103,7 +103,7 @@ absl::Status Core::Start() {
   policy_traits_ = policy_->traits();
   stack_traits_ = stacks_->traits();
   preemption_traits_ = preemption_->traits();
-  timed_ = policy_traits_.wants_times || virtual_;
+  timed_ = policy_traits_.wants_times || virtual_ || !config_.debug_http.empty();
   if (preemption_traits_.on_stack) {
     if (!stacks_->traits().can_signal_on_stack) {
       return absl::InvalidArgumentError(absl::StrCat(

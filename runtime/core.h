@@ -66,7 +66,7 @@ class TraceRecorder;
 
 // Who watches a runtime's goroutines, beside the runtime (Core::watched).
 enum Watcher : uint32_t {
-  kWatchTimes = 1,  // the policy, or virtual time, wants to know when everything happens
+  kWatchTimes = 1,  // the policy, virtual time or the debug server wants to know when everything happens
   kWatchTrace = 2,  // a trace is recorded
   kWatchHooks = 4,  // the policy has hooks
 };
@@ -164,6 +164,13 @@ class Core final : public PreemptionHost, public std::enable_shared_from_this<Co
   void Inject(G* g);
   void Inject(G* g, ProcContext& context);
   int64_t LiveGoroutines() const;
+  // Of all machines that there were, under their list's lock.
+  void ForEachMachine(absl::FunctionRef<void(const Machine&)> visit) {
+    RawLockHolder hold(machines_lock_);
+    for (const auto& m : machines_) visit(*m);
+  }
+  int IdleProcs() const { return static_cast<int>(idle_word_.load(std::memory_order_relaxed) >> 32); }
+  int machines_alive() const { return machines_alive_.load(std::memory_order_relaxed); }
   // Calls `visit` for every goroutine that exists. The world may run on: what it reads is approximate.
   void ForEachGoroutine(absl::FunctionRef<void(G*)> visit);
   // The same in portions, see StackAllocator::ForSome. It reads nothing but the stacks' addresses: what `visit` is given may

@@ -5,6 +5,7 @@
 // time, so while there is one nothing is reported.
 #include <cstdio>
 
+#include "runtime/auxiliary_threads.h"
 #include "runtime/core.h"
 #include "runtime/dump.h"
 #include "runtime/live_cores.h"
@@ -55,7 +56,7 @@ Nanos Core::CheckDeadlock() {
   }
   // The number of threads of all runtimes if everybody is asleep, else 0.
   const auto all_asleep = [] {
-    int own_threads = kSanitizerThreads;
+    int own_threads = kSanitizerThreads + AuxiliaryThreads();
     bool asleep = true;
     ForEachLiveCore([&](Core* core) {
       own_threads += core->KernelThreads();

@@ -37,6 +37,8 @@ struct ExceptionGlobals {
 
 // Whether a goroutine with this saved context may be entered: it is not on a CPU, nor claimed.
 inline bool MayEnter(const void* context) { return reinterpret_cast<intptr_t>(context) > 0; }
+// Its stack pointer, claimed or not; 0 while it is on a CPU.
+inline uintptr_t StackPointerOf(const void* context) { return reinterpret_cast<uintptr_t>(context) & (~uintptr_t{0} >> 1); }
 
 enum class GKind : uint8_t {
   kGoroutine,
@@ -51,6 +53,10 @@ struct SavedRegisters {
   uint32_t mxcsr;
   uint16_t x87;
 };
+
+// Where control blocks lie below the tops of stacks: see spawn.cc.
+inline constexpr size_t kStackColours = 16;
+inline constexpr size_t kStackColourStep = 64;
 
 struct alignas(64) G : Task {
   // A machine's own stack, or a stand-in for a foreign thread.
@@ -84,6 +90,7 @@ struct alignas(64) G : Task {
   uint32_t lock_count = 0;           // LockOSThread
   uint64_t creator_id = 0;
   void* creator_pc = nullptr;
+  std::atomic<const void*> labels{nullptr};  // a set of runtime/debug/labels.h, for profiles
   std::atomic<uint32_t> wake_word{0};  // kForeign: what its thread sleeps on
   uint32_t examined = 0;               // the monitor's: which park it has looked at last
   // trace/recorder.h. Not initialised: no recording has the number that memory may hold here, and a recording sets both.

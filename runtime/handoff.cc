@@ -63,6 +63,7 @@ absl::Status Core::TryStartMachine(Processor* p, bool as_spare) {
   }
   Machine* m = NewMachine();
   m->starts_as_spare = as_spare;
+  m->maker_frames = CaptureFrames(m->maker, Machine::kMakerFrames, 0);
   m->given.store(p, std::memory_order_relaxed);
   if (p != nullptr) p->m.store(m, std::memory_order_release);
   absl::Status status = engine_->StartMachine(m);

@@ -63,6 +63,9 @@ struct Machine {
   std::atomic<uint32_t> wake_word{0};      // the engine's: what the machine sleeps on
   std::atomic<bool> in_poller{false};      // the engine's: it sleeps there instead
   void* engine_data = nullptr;             // the engine's
+  static constexpr int kMakerFrames = 16;
+  void* maker[kMakerFrames];               // the stack that had it made, for the threadcreate profile
+  int maker_frames = 0;
 };
 
 // Counted by the holder alone, read by anyone: loads and stores, never a read-modify-write. Who sees that something was counted
@@ -74,6 +77,25 @@ class Counter {
 
  private:
   std::atomic<uint64_t> value_{0};
+};
+
+// How often times of about 2^i nanoseconds were seen: written by a processor's holder, read by anyone.
+class LatencyCounts {
+ public:
+  static constexpr int kBuckets = 40;  // the last: 2^39 ns, nine minutes, and more
+
+  // Bucket i is for times under 2^i ns that are not for bucket i-1.
+  void Add(Nanos time) {
+    const int bits = time <= 0 ? 0 : 64 - __builtin_clzll(static_cast<unsigned long long>(time));
+    counts_[bits < kBuckets ? bits : kBuckets - 1].Add(1);
+    sum_.Add(time <= 0 ? 0 : static_cast<uint64_t>(time));
+  }
+  uint64_t Count(int bucket) const { return counts_[bucket].Get(); }
+  uint64_t Sum() const { return sum_.Get(); }
+
+ private:
+  Counter counts_[kBuckets];
+  Counter sum_;
 };
 
 // What a processor's holder must look at, in one word, so that the switch from goroutine to goroutine asks one question in
@@ -116,6 +138,8 @@ struct alignas(128) Processor {
   std::atomic<bool> quiet{false};  // asleep, or about to be, after it found nothing anywhere (deadlock.cc)
   std::atomic<Nanos> slice{0};   // of the running goroutine; 0: the quantum
   alignas(128) TimerHeap timers;
+
+  alignas(128) LatencyCounts latencies;  // from runnable to running, where times are kept
 };
 
 // Machinery that the switch needs (spawn.cc).

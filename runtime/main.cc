@@ -9,13 +9,15 @@
 #include "absl/flags/parse.h"
 #include "plugins/flags.h"
 #include "runtime/dump_state.h"
+#include "runtime/debug/server.h"
 #include "runtime/runtime.h"
 
 namespace gyre::internal {
 
 namespace {
 
-// Goroutines compute on, or stand still with locks held: no static destructor may run, and a lock is not worth waiting for.
+// Goroutines compute on, or stand still with locks held: no static destructor may run, and a lock is not worth waiting
+// for.
 [[noreturn]] void ExitAroundOthers(int code) {
   constexpr int kPatienceMs = 50;
   for (int i = 0; i < kPatienceMs && ftrylockfile(stdout) != 0; ++i) usleep(1000);
@@ -39,6 +41,11 @@ int MainImpl(int argc, char** argv, absl::FunctionRef<int(const std::vector<char
     return 2;
   }
   DumpOnQuitSignal();
+  absl::StatusOr<std::unique_ptr<DebugServer>> debug = DebugServer::StartFor((*runtime)->config());
+  if (!debug.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(debug.status().message()).c_str());
+    return 2;
+  }
   int code = 0;
   const bool stopped = (*runtime)->Run([&] { code = main(words); });
   if (!stopped) ExitAroundOthers(code);

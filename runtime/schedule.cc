@@ -3,6 +3,7 @@
 // A goroutine that parks, yields or ends picks its successor itself and switches straight to it. Only when there is
 // none at hand, or the processor is wanted for something else, or the successor is not ready to be entered, does it
 // switch to its machine's own stack, where RunLoop searches, waits and sleeps.
+#include "runtime/contention_profile.h"
 #include "runtime/core.h"
 #include "runtime/foreign.h"
 #include "runtime/go.h"
@@ -246,7 +247,22 @@ void PreparePark(G* self, WaitReason reason, const void* object) {
   ChangeState<GState::kRunning, GState::kWaiting>(self->state, self);
 }
 
+// Parks with the clock running, for the block profile.
+[[gnu::noinline]] static void ParkMeasured(G* self) {
+  const bool counts = self->wait_reason.load(std::memory_order_relaxed) != WaitReason::kSleep;
+  const Nanos since = MonotonicNow();
+  if (self->kind == GKind::kForeign) {
+    ParkForeignThread(self);
+    ChangeState<GState::kRunnable, GState::kRunning>(self->state, self);
+  } else {
+    self->core->ParkFrom(self);
+  }
+  NoPreemptExit();
+  if (counts) RecordBlocked(MonotonicNow() - since);
+}
+
 void Park(G* self) {
+  if (block_profile_rate.load(std::memory_order_relaxed) != 0) [[unlikely]] return ParkMeasured(self);
   if (self->kind == GKind::kForeign) [[unlikely]] {
     ParkForeignThread(self);
     ChangeState<GState::kRunnable, GState::kRunning>(self->state, self);

@@ -25,8 +25,8 @@ namespace gyre::internal {
 
 namespace {
 
-constexpr size_t kColours = 16;
-constexpr size_t kColourStep = 64;
+constexpr size_t kColours = kStackColours;
+constexpr size_t kColourStep = kStackColourStep;
 constexpr size_t kColoured = 16384;     // bytes from which a stack has a colour: smaller ones are not on page boundaries
 constexpr size_t kSmallClosure = 256;   // bytes up to which a closure fits into any stack
 constexpr size_t kStackSlack = 16384;   // that a goroutine may use at least beside a large closure
@@ -179,7 +179,12 @@ G* NewGoroutine(Core* core, const GoOptions* options, size_t size, size_t align,
   G* g = ::new (reinterpret_cast<void*>(block)) G(core, stack, reinterpret_cast<void*>(closure), run, NextId(p));
   g->context.store(MakeContext(g, reinterpret_cast<char*>(closure)), std::memory_order_relaxed);
   sanitizers::NewStack(g);
-  if (p != nullptr) g->creator_id = thread.g->id;
+  if (p != nullptr) {
+    g->creator_id = thread.g->id;
+    if (const void* labels = thread.g->labels.load(std::memory_order_relaxed); labels != nullptr) [[unlikely]] {
+      g->labels.store(labels, std::memory_order_relaxed);
+    }
+  }
   g->creator_pc = __builtin_return_address(0);  // Go() is inlined: this is its caller
   if (options != nullptr) [[unlikely]]
     ApplyOptions(g, *options);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -30,6 +32,54 @@ StackPool::Magazine* StackPool::Pop(Magazine*& list) {
   return magazine;
 }
 
+// How tools/gyre-gdb.py finds all stacks, in a core file too: the pools that there are, and where their parts lie.
+struct PoolLayout {
+  static PoolMutex& Mutex() {
+    static PoolMutex* mutex = new PoolMutex;  // never destroyed: a runtime may outlive main
+    return *mutex;
+  }
+  static void Add(StackPool* pool) {
+    PoolMutexLock hold(Mutex());
+    pool->next_pool_ = first;
+    first = pool;
+  }
+  static void Remove(StackPool* pool) {
+    PoolMutexLock hold(Mutex());
+    for (StackPool** at = &first; *at != nullptr; at = &(*at)->next_pool_) {
+      if (*at == pool) {
+        *at = pool->next_pool_;
+        return;
+      }
+    }
+  }
+
+  static inline StackPool* first = nullptr;
+  static const uint64_t kTable[];
+};
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+// In the order in which the script has them.
+const uint64_t PoolLayout::kTable[] = {
+    1,  // the table's version
+    reinterpret_cast<uint64_t>(&PoolLayout::first),
+    offsetof(StackPool, next_pool_),
+    offsetof(StackPool, spans_),
+    offsetof(StackPool, classes_),
+    sizeof(SizeClass),
+    offsetof(SizeClass, stride),
+    offsetof(StackPool, depots_),
+    sizeof(StackPool::Depot),
+    offsetof(StackPool::Depot, batch),
+    offsetof(StackPool::Span, next),
+    offsetof(StackPool::Span, start),
+    offsetof(StackPool::Span, size_class),
+    offsetof(StackPool::Span, carved),
+};
+#pragma GCC diagnostic pop
+
+extern "C" [[gnu::used]] const uint64_t* const gyre_gdb_pool_layout = PoolLayout::kTable;
+
 absl::Status StackPool::Start(int procs, std::vector<SizeClass> classes, OsMemory& os, SlotKeeper& keeper) {
   os_ = &os;
   keeper_ = &keeper;
@@ -53,10 +103,12 @@ absl::Status StackPool::Start(int procs, std::vector<SizeClass> classes, OsMemor
     ProcCache* cache = new (&caches_[i]) ProcCache;
     for (size_t c = 0; c < count; ++c) cache->pairs[c] = {magazine++, magazine++};
   }
+  PoolLayout::Add(this);
   return absl::OkStatus();
 }
 
 StackPool::~StackPool() {
+  PoolLayout::Remove(this);
   for (Span* span = spans_.load(std::memory_order_relaxed); span != nullptr;) {
     Span* next = span->next;
     os_->Unmap(span->start, span->bytes);

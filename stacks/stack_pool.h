@@ -251,6 +251,10 @@ class StackPool {
   std::atomic<uint64_t> trimmed_{0};
   std::atomic<uint64_t> trimmed_bytes_{0};
   PoolMutex trim_mutex_;  // one Trim at a time; taken before any depot's
+
+  // All pools that have been started, for debuggers (gyre_gdb_pool_layout in stack_pool.cc).
+  friend struct PoolLayout;
+  StackPool* next_pool_ = nullptr;
 };
 
 inline Slot StackPool::Take(ProcContext& p, int size_class) {

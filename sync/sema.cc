@@ -1,5 +1,6 @@
 #include "sync/sema.h"
 
+#include "runtime/contention_profile.h"
 #include "runtime/go.h"
 #include "runtime/no_preempt.h"
 #include "runtime/thread_state.h"
@@ -14,7 +15,12 @@ void Sema::Acquire(WaitReason reason, const void* object, Place place) {
     lock_.Unlock();
     return;
   }
-  Waiter mine{self, nullptr};
+  Waiter mine{self, nullptr, 0};
+  if (mutex_profile_fraction.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    const bool is_lock =
+        reason == WaitReason::kMutexLock || reason == WaitReason::kRWMutexLock || reason == WaitReason::kRWMutexRLock;
+    if (is_lock) mine.since = MonotonicNow();
+  }
   if (head_ == nullptr) {
     head_ = tail_ = &mine;
   } else if (place == Place::kFirst) {
@@ -43,12 +49,24 @@ Sema::Waiter* Sema::Take(uint32_t n) {
   return first;
 }
 
+// The caller holds `woken`: they do not run yet.
+[[gnu::noinline]] void Sema::CountForProfile(const Waiter* woken) {
+  Nanos delay = 0;
+  const Nanos now = MonotonicNow();
+  for (; woken != nullptr; woken = woken->next) {
+    if (woken->since != 0) delay += now - woken->since;
+  }
+  RecordUnlock(delay);
+}
+
 void Sema::Release(uint32_t n) {
   // Whoever is in our hands can run only when we have readied it: a bad moment for losing the processor.
   NoPreempt off;
   lock_.Lock();
   Waiter* woken = Take(n);
   lock_.Unlock();
+  if (mutex_profile_fraction.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    CountForProfile(woken);
   while (woken != nullptr) {
     Waiter* next = woken->next;  // the node is gone once its goroutine runs
     Ready(woken->g);
@@ -63,6 +81,8 @@ void Sema::HandOff() {
     lock_.Lock();
     Waiter* woken = Take(1);
     lock_.Unlock();
+    if (mutex_profile_fraction.load(std::memory_order_relaxed) != 0) [[unlikely]]
+      CountForProfile(woken);
     if (woken != nullptr) {
       woke = true;
       Ready(woken->g);

@@ -50,7 +50,9 @@ class Sema {
   struct Waiter {
     G* g;
     Waiter* next;
+    Nanos since;  // when it began to wait, for the mutex profile; 0: not to be counted
   };
+  static void CountForProfile(const Waiter* woken);
 
   // Up to n of the queue's first, as a list; the rest of n becomes tokens.
   Waiter* Take(uint32_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);

@@ -47,6 +47,7 @@ void Core::WatchDispatch(Processor* p, G* g) {
       engine_->Dispatching(p->context.id, *g);
     }
     p->dispatched_at = p->context.now = engine_->Now();
+    p->latencies.Add(p->dispatched_at - g->ready_at);
   }
   if (TraceRecorder* tracer = Tracer()) tracer->GoStart(p, g);
 }

@@ -15,7 +15,9 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr char kKeys[] = "scheduler, stack, preemption, engine, procs, max_threads, seed, plugin, trace, intercept";
+constexpr char kKeys[] =
+    "scheduler, stack, preemption, engine, procs, max_threads, seed, plugin, trace, intercept, debug_http, "
+    "debug_http_public, block_profile_rate, mutex_profile_fraction";
 
 Config Applied(const std::string& text) {
   Config config;
@@ -39,7 +41,8 @@ TEST(ConfigTest, EmptyTextChangesNothing) {
 TEST(ConfigTest, EveryKey) {
   const Config config = Applied(
       "scheduler=global,stack=fixed,preemption=none,engine=simulation,procs=256,max_threads=77,"
-      "seed=18446744073709551615,plugin=./a.so,plugin=/opt/b.so");
+      "seed=18446744073709551615,plugin=./a.so,plugin=/opt/b.so,debug_http=localhost:6060,debug_http_public=true,"
+      "block_profile_rate=1,mutex_profile_fraction=5");
   EXPECT_EQ(config.scheduler, "global");
   EXPECT_EQ(config.stack, "fixed");
   EXPECT_EQ(config.preemption, "none");
@@ -48,6 +51,10 @@ TEST(ConfigTest, EveryKey) {
   EXPECT_EQ(config.max_threads, 77);
   EXPECT_EQ(config.seed, UINT64_MAX);
   EXPECT_THAT(config.plugins, ElementsAre("./a.so", "/opt/b.so"));
+  EXPECT_EQ(config.debug_http, "localhost:6060");
+  EXPECT_TRUE(config.debug_http_public);
+  EXPECT_EQ(config.block_profile_rate, 1);
+  EXPECT_EQ(config.mutex_profile_fraction, 5);
 }
 
 TEST(ConfigTest, OptionsNeedNoQuoting) {
@@ -109,6 +116,10 @@ TEST(ConfigTest, Numbers) {
     EXPECT_EQ(Refused("seed=" + std::string(bad)),
               "seed=" + std::string(bad) + " is not a whole number from 0 to 2^64-1");
   }
+  for (const char* key : {"block_profile_rate", "mutex_profile_fraction"}) {
+    EXPECT_EQ(Refused(std::string(key) + "=-1"), std::string(key) + "=-1 is not a whole number from 0 to 1000000000");
+  }
+  EXPECT_EQ(Refused("debug_http_public=maybe"), "debug_http_public=maybe is neither true nor false");
   EXPECT_EQ(Applied("procs=1").procs, 1);
   EXPECT_EQ(Applied("procs=4096").procs, Config::kMaxProcs);
 }
