@@ -259,7 +259,7 @@ TEST(Fairness, SC_11_AnIdleRuntimeSleeps) {
 TEST(Fairness, SC_12_ABlockedGoroutineIsNoThread) {
   for (const char* config :
        {"scheduler=gmp,procs=4", "scheduler=global,procs=2", "scheduler=gmp,procs=2,preemption=klt"}) {
-    RunWith(config, [] {
+    RunWith(config, [config] {
       const int n = Scaled(10000);
       Chan<Unit> release = MakeChan<Unit>();
       Mutex mu, of_cond;
@@ -293,7 +293,10 @@ TEST(Fairness, SC_12_ABlockedGoroutineIsNoThread) {
         });
       }
       ASSERT_TRUE(Eventually([&] { return started == n; }));
-      EXPECT_LE(Threads(), Procs() + 8 + 2);  // and the test's own, and a sanitizer's
+      // And the test's own, and a sanitizer's. Under klt there are spare threads besides, and goroutines that are
+      // interrupted, not blocked, keep theirs.
+      const bool in_place = std::string(config).find("klt") != std::string::npos;
+      EXPECT_LE(Threads(), Procs() + 8 + 2 + (in_place ? Procs() + 16 : 0));
       release.Close();
       mu.Unlock();
       of_cond.Lock();

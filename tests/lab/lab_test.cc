@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <regex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -238,6 +239,11 @@ TEST(List, ShowsEverythingThereIs) {
   for (absl::string_view line : absl::StrSplit(ended.out, '\n')) EXPECT_LE(line.size(), 120u) << line;
 }
 
+// What a preemption takes is measured each time that it is shown.
+std::string WithoutMeasured(const std::string& text) {
+  return std::regex_replace(text, std::regex("[0-9.]+ (ns|us|ms)"), "some $1");
+}
+
 TEST(List, IsWrittenAsJson) {
   const Ended ended = Lab("list --json");
   EXPECT_EQ(ended.code, 0);
@@ -260,7 +266,7 @@ TEST(List, IsWrittenAsJson) {
   const std::string file = TempFile("list");
   const Ended both = Lab(absl::StrCat("list --json=", file));
   EXPECT_TRUE(absl::StrContains(both.out, "Workloads\n"));
-  EXPECT_EQ(Contents(file), ended.out);
+  EXPECT_EQ(WithoutMeasured(Contents(file)), WithoutMeasured(ended.out));
   unlink(file.c_str());
 }
 
