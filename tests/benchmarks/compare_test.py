@@ -147,7 +147,7 @@ class RowsTest(unittest.TestCase):
         for row in self.run_rows("--list").stdout.split():
             for threads in (1, 2):
                 with self.subTest(row=row, threads=threads):
-                    flags = ["--preemption=klt"] if row == "hogs" else []
+                    flags = ["--preemption=klt"] if row in ("hogs", "blocked") else []
                     done = self.run_rows("--row=" + row, "--threads=%d" % threads, "--scale=0.01", *flags)
                     self.assertEqual((done.returncode, done.stderr), (0, ""))
                     self.assertIn('"peer":"gyre"', done.stdout)
@@ -156,6 +156,7 @@ class RowsTest(unittest.TestCase):
     def test_bad_arguments(self):
         for arguments, words in ((["--row=nope"], 'no row "nope"; the rows are yield'), (["--row=yield", "--scale=0"], "positive"),
                                  (["--row=yield", "--threads=-1"], "positive"), (["--row=hogs", "--preemption=none"], "klt"),
+                                 (["--row=blocked", "--threads=1"], "klt"),
                                  (["--row=service", "--dist=flat"], "extreme-bimodal"),
                                  (["--row=yield", "--scheduler=nope"], "unknown scheduler")):
             done = self.run_rows(*arguments)

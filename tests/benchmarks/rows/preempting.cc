@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "plugins/registry.h"
 #include "tests/benchmarks/rows/rows.h"
 
 namespace gyre::rows {
@@ -44,6 +45,11 @@ Result Compute(const Options& options) {
 // 200 tasks in a blocking call of 100 ms each, beside one that computes: how long they take, and the share of a processor that
 // the computing one has meanwhile, by the steps it does.
 Result Blocked(const Options& options) {
+  const auto preemption = MakePreemption(ChosenConfig().preemption);
+  if (options.threads == 1 && (!preemption.ok() || !preemption->plugin->traits().asynchronous)) {
+    peers::Exit(2, "row blocked: beside a task that never yields one thread is enough only under --preemption=klt or "
+                "signal, not %s", ChosenConfig().preemption.c_str());
+  }
   const int n = peers::Scaled(options, 200);
   const auto steps_in = [](double seconds) {
     const auto start = Clock::now();
