@@ -104,18 +104,19 @@ class Goroutine:
 
 
 def slots(layout):
-    """The tops of all stacks that were ever handed out."""
+    """The tops and sizes of all stacks that were ever handed out."""
     pool = number(layout.pools)
     while pool != 0:
         classes = number(pool + layout.classes)
         span = number(pool + layout.spans)
         while span != 0:
             size_class = number(span + layout.span_class, 4)
+            size = number(classes + size_class * layout.class_bytes)
             stride = number(classes + size_class * layout.class_bytes + layout.class_stride)
             batch = number(pool + layout.depots + size_class * layout.depot_bytes + layout.depot_batch, 4)
             start = number(span + layout.span_start)
             for i in range(number(span + layout.span_carved, 4) * batch):
-                yield start + (i + 1) * stride
+                yield start + (i + 1) * stride, size
             span = number(span + layout.span_next)
         pool = number(pool + layout.next_pool)
 
@@ -131,8 +132,9 @@ def goroutines():
             cores.add(number(at))
             at += WORD
     found = []
-    for top in slots(pool_table()):
-        colour = (((top >> 12) * 0x9e3779b97f4a7c15) & 0xffffffffffffffff) // (2 ** 64 // layout.colours)
+    for top, size in slots(pool_table()):
+        hashed = ((top >> 12) * 0x9e3779b97f4a7c15) & 0xffffffffffffffff
+        colour = hashed // (2 ** 64 // layout.colours) if size >= 16384 else 0
         g = top - colour * layout.colour_step - layout.g_bytes
         try:
             raw = read(g, layout.g_bytes)

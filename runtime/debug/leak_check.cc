@@ -106,7 +106,10 @@ struct Look {
     Look look;
     if (absl::Status status = TakeLook(&look, own_frame); !status.ok()) return status;
     if (!look.conclusive) {
-      if (tries == kTries) return absl::UnavailableError("a goroutine was in the middle of a switch at every look");
+      if (tries == kTries)
+        return absl::UnavailableError(
+            "the leak finder sees only a part of some goroutine's stack: it has segments, or is being switched at "
+            "every look");
       const timespec moment{0, 1'000'000};
       nanosleep(&moment, nullptr);
       continue;
@@ -214,7 +217,7 @@ std::vector<Computing> WhoComputes(bool* stopped) {
 std::vector<uint64_t> Suspects() {
   std::vector<uint64_t> suspects;
   if constexpr (sanitizers::kAddress || sanitizers::kThread) return suspects;
-  constexpr Nanos kEnough = 500'000'000, kPatience = 5'000'000'000, kRound = 10'000'000;
+  constexpr Nanos kEnough = 500'000'000, kPatience = 30'000'000'000, kRound = 10'000'000;
   bool stopped;
   const std::vector<Computing> before = WhoComputes(&stopped);
   if (before.empty()) return suspects;

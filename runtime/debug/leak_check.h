@@ -47,8 +47,8 @@ struct Leak {
 // stopped. Any thread.
 absl::StatusOr<std::vector<Leak>> FindLeaks();
 
-// The same, and those that are suspected: it takes as long as they need to use half a second of CPU time, five seconds
-// at most, and no time where nobody computes.
+// The same, and those that are suspected: it takes as long as they need to use half a second of CPU time, half a
+// minute at most, and no time where nobody computes.
 absl::StatusOr<std::vector<Leak>> FindLeaksAndSuspects();
 
 // Runs body() in a goroutine of its own, waits for that, and returns who of those that were made meanwhile is leaked or

@@ -94,6 +94,8 @@ Reachability::Reachability(size_t most)
 bool Reachability::AddGoroutine(const G* g, absl::Span<const StoppedThread> threads) {
   const StackRange stack{AddressOf(g->stack.low), AddressOf(g)};
   const uintptr_t saved = StackPointerOf(g->context.load(std::memory_order_acquire));
+  // It goes on in another segment of its stack (--stack=segmented): where that one ends is not known here.
+  if (saved != 0 && !stack.Holds(saved, 1)) return false;
   uintptr_t sp = saved == 0 ? 0 : saved - kRedZone;
   if (IsCandidate(g)) {
     candidates_.Push({{sp, stack.high}, g, false});
